@@ -1,0 +1,577 @@
+// SPDX-License-Identifier: MIT
+/* general.c: splitting, merging, growing; pools changing hands. Pictures and rules are in general.h and block.h.
+ *
+ * Not here: the common way (general_fast.h), the index itself (free_index.c), which pools several heaps share (heap/). */
+#include "general/general.h"
+
+#include "base/assert.h"
+#include "base/bits.h"
+#include "general/block.h"
+#include "general/general_fast.h"
+#include "general/general_fault.h"
+#include "guard/fault.h"
+#include "guard/secret.h"
+#include "pool/ownership.h"
+#include "pool/pool_map.h"
+#include "region/metadata.h"
+
+#define POOL_BYTES_FIRST ((size_t)256 << 10)
+
+/* The quick lists may hold this much, and this share of the heap's pools. */
+#define QUICK_BYTES_MIN ((size_t)64 << 10)
+#define QUICK_SHARE_OF_POOLS 4
+
+/* A pool with less than this share free is let go when the heap must grow. */
+#define NEARLY_FULL_SHARE 8
+
+struct general_globals dam_general;
+
+/* Until the secrets are drawn every link check is 0. */
+struct block_link dam_quick_end = {.next = NULL, .check = 1};
+
+static struct metadata_kind general_descriptor = {.bytes = sizeof(struct general_pool)};
+
+static struct general_pool *general_of(struct pool *pool) {
+    return container_of(pool, struct general_pool, pool);
+}
+
+static struct general_pool *general_of_link(struct list *link) {
+    return general_of(container_of(link, struct pool, link));
+}
+
+/* Classes hold runs of sizes, so the table is filled run by run. */
+void dam_general_init(void) {
+    dam_general.header_secret = dam_secret_odd_word();
+    dam_general.link_secret = dam_secret_odd_word();
+    uint32_t smaller = 0;
+    for (uint32_t i = 1; i < GENERAL_LIVE_CLASS_COUNT; i++) {
+        uint32_t granules = class_granules(i);
+        dam_general.size_fields_of_class[i] = size_fields(granules);
+        memset(&dam_general.class_holding[smaller + 1], (int)i, granules - smaller);
+        smaller = granules;
+    }
+    dam_general.class_holding[0] = 1;
+    dam_quick_end.check = ~link_check(&dam_quick_end, 0);
+}
+
+/* ---- The heap's pools -------------------------------------------------------------------------------------------- */
+
+static void update_quick_limit(struct general_heap *heap) {
+    size_t bytes = QUICK_BYTES_MIN + heap->pool_bytes / QUICK_SHARE_OF_POOLS;
+    int64_t limit = (int64_t)(bytes >> GRANULE_SHIFT << REQUEST_BITS);
+    heap->quick_room += limit - heap->quick_limit;
+    heap->quick_limit = limit;
+}
+
+void dam_general_heap_init(struct general_heap *heap) {
+    *heap = (struct general_heap){.next_pool_bytes = POOL_BYTES_FIRST};
+    for (uint32_t i = 0; i < GENERAL_CLASS_COUNT; i++)
+        list_init(&heap->by_largest[i]);
+    for (uint32_t i = 0; i < GENERAL_LIVE_CLASS_COUNT; i++)
+        heap->quick[i] = &dam_quick_end;
+    update_quick_limit(heap);
+}
+
+static void put_on_list(struct general_heap *heap, struct general_pool *general) {
+    uint32_t class_index = dam_index_largest_class(&general->index);
+    general->listed_class = class_index;
+    list_push_first(&heap->by_largest[class_index], &general->pool.link);
+    heap->class_bits[class_index / 64] |= (uint64_t)1 << (class_index % 64);
+}
+
+static void take_off_list(struct general_heap *heap, struct general_pool *general) {
+    uint32_t class_index = general->listed_class;
+    list_unlink(&general->pool.link);
+    if (list_is_empty(&heap->by_largest[class_index]))
+        heap->class_bits[class_index / 64] &= ~((uint64_t)1 << (class_index % 64));
+}
+
+/* Keeps G5 after the pool's index has changed. */
+static void relist(struct general_heap *heap, struct general_pool *general) {
+    if (dam_index_largest_class(&general->index) == general->listed_class)
+        return;
+    take_off_list(heap, general);
+    put_on_list(heap, general);
+}
+
+/* The pool with the tightest sufficient largest block, or NULL: the fullest one that can serve. */
+static struct general_pool *find_pool(struct general_heap *heap, uint32_t class_index) {
+    uint64_t from = ~(uint64_t)0 << (class_index % 64);
+    for (uint32_t word = class_index / 64; word < GENERAL_CLASS_COUNT / 64; word++, from = ~(uint64_t)0) {
+        uint64_t bits = heap->class_bits[word] & from;
+        if (bits != 0)
+            return general_of_link(heap->by_largest[word * 64 + lowest_bit(bits)].next);
+    }
+    return NULL;
+}
+
+static void set_owner(struct pool *pool, struct heap *owner) {
+    RELAXED_STORE(&pool->general_owner, owner); /* relaxed: T3 */
+}
+
+static void enlist(struct general_heap *heap, struct general_pool *general) {
+    put_on_list(heap, general);
+    heap->pool_count++;
+    heap->pool_bytes += general->pool.bytes;
+    update_quick_limit(heap);
+}
+
+static void delist(struct general_heap *heap, struct general_pool *general) {
+    take_off_list(heap, general);
+    heap->pool_count--;
+    heap->pool_bytes -= general->pool.bytes;
+    update_quick_limit(heap);
+}
+
+/* An empty pool goes back, unless it is the heap's last. */
+static void retire_if_empty(struct general_heap *heap, struct general_pool *general) {
+    if (general->pool.live > 0 || heap->pool_count == 1)
+        return;
+    delist(heap, general);
+    dam_pool_retire(&general->pool);
+}
+
+/* ---- Splitting and merging --------------------------------------------------------------------------------------- */
+
+static void note_touched(struct general_pool *general, void *block, uint32_t granules) {
+    size_t end = pool_offset(&general->pool, block_behind(block, granules));
+    if (end > general->touched_bytes)
+        general->touched_bytes = end;
+}
+
+/* A block of the class's size from a pool whose index has one: taken, its rest split off. Not live yet. */
+static void *take_block(struct general_pool *general, uint32_t class_index) {
+    uint32_t granules;
+    void *block = dam_index_take(&general->index, &general->pool, class_index, &granules);
+    DAM_ASSERT(block != NULL);
+    uint32_t wanted = class_granules(class_index);
+    if (granules > wanted)
+        dam_index_insert(&general->index, &general->pool, block_behind(block, wanted), granules - wanted - 1);
+    *block_tail(block, wanted) = 0; /* G4: what stood there may be a boundary tag of old */
+    note_touched(general, block, wanted);
+    general->pool.live++;
+    return block;
+}
+
+/* Is the block free? It must be something, or its header is damaged. */
+static bool is_free(const struct pool *pool, const void *block) {
+    if (block_has_state(block, BLOCK_FREE))
+        return true;
+    if (UNLIKELY(!block_has_state(block, BLOCK_LIVE) && !block_has_state(block, BLOCK_QUICK) &&
+                 !block_has_state(block, BLOCK_REMOTE) && !block_has_state(block, BLOCK_FENCE)))
+        dam_general_report_damaged_header(pool, block, "merge with");
+    return false;
+}
+
+/* If the block behind is free, takes it out of the index and adds it to the caller's, which is `*granules` long. */
+static void merge_with_behind(struct general_pool *general, void *block, uint32_t *granules) {
+    void *behind = block_behind(block, *granules);
+    if (!is_free(&general->pool, behind))
+        return;
+    uint32_t behind_granules = block_header(behind)->fields;
+    dam_index_remove(&general->index, &general->pool, behind, behind_granules);
+    *granules += behind_granules + 1;
+}
+
+/* The same for the block in front; returns where the merged block starts. */
+static void *merge_with_front(struct general_pool *general, void *block, uint32_t *granules) {
+    uint64_t *tail = block_tail_in_front(block);
+    uint32_t front_granules;
+    if (!boundary_tag_read(tail, &front_granules))
+        return block;
+    void *front = block_in_front(block, front_granules);
+    if (UNLIKELY(!block_has_state(front, BLOCK_FREE) || block_header(front)->fields != front_granules))
+        dam_general_report_damaged_header(&general->pool, front, "merge with");
+    dam_index_remove(&general->index, &general->pool, front, front_granules);
+    *granules += front_granules + 1;
+    return front;
+}
+
+/* Puts a block that is no longer in use into the index, merged with its free neighbours (G2). */
+static void free_into_index(struct general_pool *general, void *block, uint32_t granules) {
+    merge_with_behind(general, block, &granules);
+    block = merge_with_front(general, block, &granules);
+    dam_index_insert(&general->index, &general->pool, block, granules);
+}
+
+static void free_block(struct general_heap *heap, struct general_pool *general, void *block, uint32_t granules) {
+    free_into_index(general, block, granules);
+    general->pool.live--;
+    relist(heap, general);
+}
+
+void dam_general_free(struct general_heap *heap, struct pool *pool, void *block) {
+    dam_general_check_live(pool, block, "free");
+    struct general_pool *general = general_of(pool);
+    heap->quick_room += block_header(block)->fields; /* what the common way charged */
+    free_block(heap, general, block, granules_in(block_header(block)->fields));
+    retire_if_empty(heap, general);
+    dam_general_flush(heap); /* the quick lists are full, or this would not be the way taken */
+}
+
+bool dam_general_resize(struct general_heap *heap, struct pool *pool, void *block, size_t size) {
+    struct general_pool *general = general_of(pool);
+    uint32_t granules = granules_in(block_header(block)->fields);
+    uint32_t wanted = class_granules(general_class_for(size));
+    if (wanted > granules) {
+        void *behind = block_behind(block, granules);
+        if (!is_free(pool, behind) || granules + 1 + block_header(behind)->fields < wanted)
+            return false;
+        merge_with_behind(general, block, &granules);
+    }
+    *block_tail(block, wanted) = 0; /* G4, before the rest looks at what is in front of it */
+    if (wanted < granules)
+        free_into_index(general, block_behind(block, wanted), granules - wanted - 1);
+    note_touched(general, block, wanted);
+    block_make_live(block, size_fields(wanted), size == 0 ? 1 : size);
+    relist(heap, general);
+    return true;
+}
+
+/* ---- Remote frees ------------------------------------------------------------------------------------------------ */
+
+static void write_remote_link(struct pool *pool, void *block, void *next) {
+    (void)pool;
+    block_write_link(block, next);
+}
+
+/* Relaxed: the state only decides between two threads that free the same block at once. What the free publishes, it
+ * publishes with the swap of the remote word. */
+bool dam_general_free_remote(struct pool *pool, void *block) {
+    dam_general_check_live(pool, block, "free");
+    uint32_t live = block_check_for(block, block_header(block)->fields, BLOCK_LIVE);
+    if (UNLIKELY(!__atomic_compare_exchange_n(&block_header(block)->check, &live, live ^ (uint32_t)BLOCK_REMOTE, false,
+                                              __ATOMIC_RELAXED, __ATOMIC_RELAXED)))
+        dam_general_report_not_live(pool, block, "free");
+    return dam_pool_push_remote(pool, block, write_remote_link);
+}
+
+/* The block on top of a stack that was taken; stores the one under it. */
+static void *pop_remote(struct pool *pool, struct remote_stack *stack) {
+    void *block = stack->head;
+    if (UNLIKELY(!block_has_state(block, BLOCK_REMOTE)))
+        dam_general_report_damaged_header(pool, block, "take back");
+    if (UNLIKELY(!block_link_is_intact(block)))
+        dam_general_report_damaged_free_block(block);
+    stack->head = ((struct block_link *)block)->next;
+    stack->count--;
+    return block;
+}
+
+void dam_general_take_remote_into_index(struct pool *pool) {
+    struct general_pool *general = general_of(pool);
+    struct remote_stack stack = dam_pool_take_remote(pool);
+    while (stack.count > 0) {
+        void *block = pop_remote(pool, &stack);
+        free_into_index(general, block, granules_in(block_header(block)->fields));
+        pool->live--;
+    }
+}
+
+/* A block that was checked when it was freed (its canary need not be there any more: the link may lie over it) goes onto its
+ * quick list, or into the index if the lists are full. */
+static void put_away(struct general_heap *heap, struct general_pool *general, void *block) {
+    uint32_t fields = block_header(block)->fields;
+    if (heap->quick_room < fields) {
+        free_block(heap, general, block, granules_in(fields));
+        return;
+    }
+    heap->quick_room -= fields;
+    block_change_state(block, BLOCK_REMOTE, BLOCK_QUICK);
+    uint32_t class_index = dam_general.class_holding[granules_in(fields)];
+    block_write_link(block, heap->quick[class_index]);
+    heap->quick[class_index] = block;
+}
+
+/* The owner takes what others freed as if it had freed it itself. False if there was nothing. */
+static bool take_remote(struct general_heap *heap, struct general_pool *general) {
+    struct remote_stack stack = dam_pool_take_remote(&general->pool);
+    bool any = stack.count > 0;
+    while (stack.count > 0)
+        put_away(heap, general, pop_remote(&general->pool, &stack));
+    return any;
+}
+
+static bool take_remote_of_all_pools(struct general_heap *heap) {
+    bool any = false;
+    for (uint32_t i = 0; i < GENERAL_CLASS_COUNT; i++) {
+        struct list *link = heap->by_largest[i].next;
+        while (link != &heap->by_largest[i]) {
+            struct general_pool *general = general_of_link(link);
+            link = link->next; /* the pool may move to another list, even one still to come: it is then empty of news */
+            if (dam_pool_remote_count(&general->pool) > 0)
+                any |= take_remote(heap, general);
+        }
+    }
+    return any;
+}
+
+/* ---- Quick lists ------------------------------------------------------------------------------------------------- */
+
+/* A block off a quick list goes back to its pool. */
+static void give_back_quick(struct general_heap *heap, void *block) {
+    struct pool *pool = pool_of(block);
+    if (UNLIKELY(!block_has_state(block, BLOCK_QUICK)))
+        dam_general_report_damaged_header(pool, block, "merge");
+    struct general_pool *general = general_of(pool);
+    free_block(heap, general, block, granules_in(block_header(block)->fields));
+    retire_if_empty(heap, general);
+}
+
+void dam_general_flush(struct general_heap *heap) {
+    for (uint32_t i = 0; i < GENERAL_LIVE_CLASS_COUNT; i++) {
+        struct block_link *block = heap->quick[i];
+        heap->quick[i] = &dam_quick_end;
+        while (block != &dam_quick_end) {
+            if (UNLIKELY(!block_link_is_intact(block)))
+                dam_general_report_damaged_free_block(block);
+            struct block_link *next = block->next;
+            heap->quick_room += block_header(block)->fields;
+            give_back_quick(heap, block);
+            block = next;
+        }
+    }
+}
+
+/* ---- Allocating -------------------------------------------------------------------------------------------------- */
+
+/* Granules that surely hold an aligned block of the class: the block, and as much again as may lie in front of it. */
+static uint32_t class_with_alignment(uint32_t class_index, size_t alignment) {
+    if (alignment <= GRANULE_BYTES)
+        return class_index;
+    return class_holding(class_granules(class_index) + (uint32_t)(alignment >> GRANULE_SHIFT));
+}
+
+/* Gives back what lies in front of the first aligned place in the block and what lies behind the class's size there. */
+static void *trim_to_alignment(struct general_pool *general, void *block, uint32_t granules, uint32_t wanted,
+                               size_t alignment) {
+    char *aligned = (char *)round_up((uintptr_t)block, alignment); // NOLINT(performance-no-int-to-ptr)
+    uint32_t front = (uint32_t)((size_t)(aligned - (char *)block) >> GRANULE_SHIFT);
+    if (front > 0) {
+        dam_index_insert(&general->index, &general->pool, block, front - 1);
+        granules -= front;
+    }
+    if (granules > wanted)
+        dam_index_insert(&general->index, &general->pool, block_behind(aligned, wanted), granules - wanted - 1);
+    *block_tail(aligned, wanted) = 0;
+    note_touched(general, aligned, wanted);
+    return aligned;
+}
+
+static void *take_aligned_block(struct general_pool *general, uint32_t class_index, size_t alignment) {
+    uint32_t granules;
+    void *block = dam_index_take(&general->index, &general->pool, class_with_alignment(class_index, alignment),
+                                 &granules);
+    DAM_ASSERT(block != NULL);
+    general->pool.live++;
+    return trim_to_alignment(general, block, granules, class_granules(class_index), alignment);
+}
+
+/* A pool the heap owns that can serve the class: as it stands; else with what others have freed; else with what the
+ * quick lists hold merged back. */
+static struct general_pool *find_pool_trying_hard(struct general_heap *heap, uint32_t class_index) {
+    struct general_pool *general = find_pool(heap, class_index);
+    if (general == NULL && take_remote_of_all_pools(heap))
+        general = find_pool(heap, class_index);
+    if (general == NULL) {
+        dam_general_flush(heap);
+        general = find_pool(heap, class_index);
+    }
+    return general;
+}
+
+void *dam_general_alloc(struct general_heap *heap, size_t size, size_t alignment) {
+    uint32_t class_index = general_class_for(size);
+    if (UNLIKELY(alignment <= GRANULE_BYTES && heap->quick[class_index] != &dam_quick_end)) {
+        if (!block_link_is_intact(heap->quick[class_index]))
+            dam_general_report_damaged_free_block(heap->quick[class_index]);
+        return general_alloc_fast(heap, size);
+    }
+    struct general_pool *general =
+        find_pool_trying_hard(heap, class_with_alignment(class_index, alignment));
+    if (general == NULL)
+        return NULL;
+    void *block = alignment <= GRANULE_BYTES ? take_block(general, class_index)
+                                             : take_aligned_block(general, class_index, alignment);
+    relist(heap, general);
+    block_make_live(block, dam_general.size_fields_of_class[class_index], size == 0 ? 1 : size);
+    if (dam_pool_remote_count(&general->pool) > 0) /* what others freed here serves the next request */
+        take_remote(heap, general);
+    return block;
+}
+
+/* ---- Pools come, change hands, and go ---------------------------------------------------------------------------- */
+
+/*   | 0 | header | one free block ...                       | tag | fence header |
+ *   start                                                                        end */
+static void lay_out(struct general_pool *general) {
+    struct pool *pool = &general->pool;
+    char *first = pool_start(pool) + BLOCK_OVERHEAD_BYTES;
+    uint32_t granules = (uint32_t)(pool->bytes >> GRANULE_SHIFT) - 2;
+    *block_tail_in_front(first) = 0;
+    block_write_header(block_behind(first, granules), 0, BLOCK_FENCE);
+    dam_index_insert(&general->index, pool, first, granules);
+    general->capacity_granules = granules;
+}
+
+struct pool *dam_general_create_pool(struct general_heap *heap, size_t size, size_t alignment) {
+    size_t needed = round_up(size + size / CLASS_STEPS + alignment + 4 * GRANULE_BYTES, SLICE_BYTES);
+    size_t bytes = heap->next_pool_bytes;
+    struct pool_request request = {
+        .layer = LAYER_GENERAL,
+        .descriptor_kind = &general_descriptor,
+        .bytes = bytes > needed ? bytes : needed,
+        .alignment = SLICE_BYTES,
+    };
+    struct pool *pool = dam_pool_create(&request);
+    while (pool == NULL && request.bytes > needed) { /* the system refuses: be modest */
+        request.bytes = request.bytes / 2 > needed ? request.bytes / 2 : needed;
+        pool = dam_pool_create(&request);
+    }
+    if (pool == NULL)
+        return NULL;
+    lay_out(general_of(pool));
+    if (heap->next_pool_bytes < GENERAL_POOL_BYTES_MAX)
+        heap->next_pool_bytes *= 2;
+    return pool;
+}
+
+bool dam_general_is_nearly_full(struct pool *pool) {
+    const struct general_pool *general = general_of(pool);
+    return general->index.free_granules < general->capacity_granules / NEARLY_FULL_SHARE;
+}
+
+void dam_general_let_go_nearly_full(struct general_heap *heap) {
+    dam_general_flush(heap); /* G8 */
+    for (uint32_t i = 0; i < GENERAL_CLASS_COUNT; i++) {
+        struct list *link = heap->by_largest[i].next;
+        while (link != &heap->by_largest[i]) {
+            struct general_pool *general = general_of_link(link);
+            link = link->next;
+            struct pool *pool = &general->pool;
+            if (pool->belongs_to_first_class_heap || !dam_general_is_nearly_full(pool))
+                continue;
+            struct heap *owner = RELAXED_LOAD(&pool->general_owner);
+            set_owner(pool, NULL);
+            delist(heap, general);
+            if (!dam_pool_let_go(pool))
+                dam_general_adopt(heap, owner, pool);
+        }
+    }
+}
+
+void dam_general_adopt(struct general_heap *heap, struct heap *owner, struct pool *pool) {
+    struct general_pool *general = general_of(pool);
+    set_owner(pool, owner);
+    dam_general_take_remote_into_index(pool);
+    enlist(heap, general);
+    retire_if_empty(heap, general);
+}
+
+void dam_general_enlist_new(struct general_heap *heap, struct heap *owner, struct pool *pool) {
+    set_owner(pool, owner);
+    enlist(heap, general_of(pool));
+}
+
+void dam_general_disown(struct general_heap *heap, struct pool *pool) {
+    set_owner(pool, NULL);
+    delist(heap, general_of(pool));
+}
+
+struct pool *dam_general_any_pool(struct general_heap *heap) {
+    for (uint32_t word = 0; word < GENERAL_CLASS_COUNT / 64; word++) {
+        if (heap->class_bits[word] != 0)
+            return &general_of_link(heap->by_largest[word * 64 + lowest_bit(heap->class_bits[word])].next)->pool;
+    }
+    return NULL;
+}
+
+void dam_general_retire_empty(struct general_heap *heap) {
+    struct pool *pool = heap->pool_count == 1 ? dam_general_any_pool(heap) : NULL;
+    if (pool == NULL || pool->live > 0)
+        return;
+    delist(heap, general_of(pool));
+    dam_pool_retire(pool);
+}
+
+/* ---- Looking ----------------------------------------------------------------------------------------------------- */
+
+size_t dam_general_check_live(const struct pool *pool, const void *address, const char *operation) {
+    if (UNLIKELY(pool_offset(pool, address) >= pool->bytes || !block_has_state(address, BLOCK_LIVE)))
+        dam_general_report_not_live(pool, address, operation);
+    size_t request = request_in(block_header(address)->fields);
+    if (UNLIKELY(!block_canary_is_intact(address)))
+        dam_general_report_overflow(pool, address, operation);
+    return request;
+}
+
+/* The payload granules of a block in any state but the fence's; its header is intact. */
+static uint32_t granules_of(const void *block) {
+    uint32_t fields = block_header(block)->fields;
+    return block_has_state(block, BLOCK_FREE) ? fields : granules_in(fields);
+}
+
+static char *first_block(const struct pool *pool) {
+    return pool_start(pool) + BLOCK_OVERHEAD_BYTES;
+}
+
+static bool is_in_use(const void *block) {
+    return block_has_state(block, BLOCK_LIVE) || block_has_state(block, BLOCK_QUICK) ||
+           block_has_state(block, BLOCK_REMOTE);
+}
+
+size_t dam_general_verify_pool(struct pool *pool) {
+    struct general_pool *general = general_of(pool);
+    const char *fence = pool_start(pool) + pool->bytes;
+    size_t broken = dam_index_verify(&general->index, pool);
+    uint32_t free_granules = 0;
+    uint32_t used_blocks = 0;
+    bool free_before = false;
+    char *block = first_block(pool);
+    while (block < fence) {
+        bool is_free_block = block_has_state(block, BLOCK_FREE);
+        if (!is_free_block && !is_in_use(block))
+            return broken + 1; /* G1: nothing behind it can be found */
+        uint32_t granules = granules_of(block);
+        if (granules > general->capacity_granules)
+            return broken + 1;
+        uint64_t *tail = block_tail(block, granules);
+        uint32_t tagged_granules;
+        bool tagged = boundary_tag_read(tail, &tagged_granules);
+        if (is_free_block) {
+            broken += free_before;                  /* G2 */
+            broken += !tagged || tagged_granules != granules; /* G4 */
+            free_granules += granules;
+        } else {
+            broken += class_granules(class_of_block(granules)) != granules; /* G3 */
+            broken += tagged;                                               /* G4 */
+            broken += !block_has_state(block, BLOCK_QUICK) && !block_has_state(block, BLOCK_REMOTE) &&
+                      !block_canary_is_intact(block);
+            used_blocks++;
+        }
+        free_before = is_free_block;
+        block = block_behind(block, granules);
+    }
+    broken += block != fence || !block_has_state(block, BLOCK_FENCE); /* G1 */
+    broken += free_granules != general->index.free_granules;          /* I3 */
+    broken += used_blocks != pool->live;                              /* G7 */
+    return broken;
+}
+
+READS_RACY_COUNTERS void dam_general_read_figures(const struct pool *pool, struct general_block_figures *figures) {
+    const char *fence = pool_start(pool) + pool->bytes;
+    for (char *block = first_block(pool); block < fence;) {
+        if (!block_has_state(block, BLOCK_FREE) && !is_in_use(block))
+            return; /* it changes while we look: what was counted so far stands */
+        uint32_t granules = granules_of(block);
+        if (block_has_state(block, BLOCK_FREE)) {
+            figures->free_bytes += block_bytes_of_granules(granules);
+        } else if (block_has_state(block, BLOCK_LIVE)) {
+            figures->live_blocks++;
+            figures->live_bytes += request_in(block_header(block)->fields);
+        } else {
+            figures->quick_bytes += block_bytes_of_granules(granules);
+        }
+        block = block_behind(block, granules);
+    }
+}

@@ -1,0 +1,108 @@
+// SPDX-License-Identifier: MIT
+/* general.h: the general layer: blocks of variable size up to 64 KiB, split from and merged into growing pools.
+ *
+ *   quick[class] -> block -> block            freed lately, not merged yet: the common way (general_fast.h)
+ *   by_largest[class] -> pool <-> pool        pools by the class of their largest free block; each has its free index
+ *
+ * G5  A pool that the heap owns is on the list of its largest free block's class.
+ * G6  quick_room says how much more the quick lists may hold, and is not negative between calls. Its unit is that of a
+ *     header's fields, 1/65536 granule, so that they are charged as they stand; the request in their low bits makes it
+ *     inexact, by less than a sixteenth of a granule for each block.
+ * G7  live counts a pool's blocks that are not free: live, quick or remote.
+ * G8  The quick lists hold only blocks of pools that the heap owns: they are emptied before it lets any go. So nobody else
+ *     ever reads the header of a block while it is written anew.
+ *
+ * Pools grow from 256 KiB to 4 MiB, each twice the last. A pool that is nearly full when the heap must grow is let go, with
+ * its index, so that what others free there is theirs and waits for nobody. The layout of a block is in block.h. */
+#ifndef DAM_GENERAL_GENERAL_H
+#define DAM_GENERAL_GENERAL_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/list.h"
+#include "general/free_index.h"
+#include "general/general_classes.h"
+#include "pool/pool.h"
+
+struct block_link;
+struct heap;
+
+/* A general pool's descriptor: the common part, then the index. */
+struct general_pool {
+    struct pool pool;
+    uint32_t capacity_granules; /* payload of the pool when it is one free block */
+    uint32_t listed_class;      /* the by_largest list it is on */
+    size_t touched_bytes;       /* no block has reached beyond this offset yet */
+    struct free_index index;
+};
+
+/* The general part of a heap. */
+struct general_heap {
+    struct block_link *quick[GENERAL_LIVE_CLASS_COUNT]; /* never NULL: dam_quick_end closes each */
+    int64_t quick_room;  /* G6 */
+    int64_t quick_limit;
+    uint64_t class_bits[GENERAL_CLASS_COUNT / 64]; /* which by_largest lists are not empty */
+    struct list by_largest[GENERAL_CLASS_COUNT];   /* list 0: pools with nothing free */
+    size_t pool_count;
+    size_t pool_bytes;
+    size_t next_pool_bytes;
+};
+
+/* Stands at the end of every quick list. */
+extern struct block_link dam_quick_end;
+
+/* Draws the layer's secrets and fills its tables; once, before the first block. */
+void dam_general_init(void);
+
+void dam_general_heap_init(struct general_heap *heap);
+
+/* A block for `size` bytes, aligned to `alignment` (at least 16, at most GENERAL_SIZE_MAX), from what the heap owns; NULL
+ * if that takes a pool more. */
+void *dam_general_alloc(struct general_heap *heap, size_t size, size_t alignment);
+
+/* Lets go of what is nearly full, then makes a new pool, owned by nobody yet, that can serve the request. */
+struct pool *dam_general_create_pool(struct general_heap *heap, size_t size, size_t alignment);
+void dam_general_let_go_nearly_full(struct general_heap *heap);
+
+/* Frees a block of a pool that the heap owns, into the pool's index; reports a fault unless it is live and intact. */
+void dam_general_free(struct general_heap *heap, struct pool *pool, void *block);
+
+/* Frees a block of a pool that the caller does not own; checks it first. True if the caller is its owner now. */
+bool dam_general_free_remote(struct pool *pool, void *block);
+
+/* Resizes in place, by the owner. False if there is no room; nothing has changed then. */
+bool dam_general_resize(struct general_heap *heap, struct pool *pool, void *block, size_t size);
+
+/* Lists a new pool, whose owner the heap is. */
+void dam_general_enlist_new(struct general_heap *heap, struct heap *owner, struct pool *pool);
+
+/* As in small.h. */
+void dam_general_adopt(struct general_heap *heap, struct heap *owner, struct pool *pool);
+void dam_general_disown(struct general_heap *heap, struct pool *pool);
+struct pool *dam_general_any_pool(struct general_heap *heap);
+bool dam_general_is_nearly_full(struct pool *pool);
+
+/* By the owner, for a pool that is on no list: moves what others have freed into the index. */
+void dam_general_take_remote_into_index(struct pool *pool);
+
+/* Empties the quick lists into the pools. Retires pools that become empty, but one. */
+void dam_general_flush(struct general_heap *heap);
+
+/* Retires the pool the heap keeps although it is empty, if there is one. */
+void dam_general_retire_empty(struct general_heap *heap);
+
+/* Reports a fault unless the address is a live block with an intact canary; returns its request. */
+size_t dam_general_check_live(const struct pool *pool, const void *address, const char *operation);
+
+size_t dam_general_verify_pool(struct pool *pool);
+
+/* Calls visit for each block of a pool that stands still, with its state and its payload bytes. */
+struct general_block_figures {
+    size_t live_blocks, live_bytes; /* requests */
+    size_t quick_bytes, free_bytes; /* payload */
+};
+void dam_general_read_figures(const struct pool *pool, struct general_block_figures *figures);
+
+#endif

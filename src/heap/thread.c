@@ -1,0 +1,127 @@
+// SPDX-License-Identifier: MIT
+/* thread.c: a thread's heap from its first allocation to its end; what is set up before anything else.
+ *
+ *   no heap --first allocation--> thread heap --thread ends--> gone heap
+ *                                      |
+ *                                      +--> emptied, onto the list of idle heaps, for the next thread
+ *
+ * A thread's end is noticed by the destructor of a thread-specific key. Other destructors may run later and still allocate
+ * and free: that is what the gone heap is for. */
+#include <pthread.h>
+
+#include "base/assert.h"
+#include "base/options_table.h"
+#include "guard/secret.h"
+#include "heap/fork.h"
+#include "heap/heap.h"
+#include "options/options.h"
+#include "region/central.h"
+#include "region/metadata.h"
+
+/* Both are only ever read: their pools have no free block, and no pool names them as its owner. */
+#define HEAP_WITHOUT_POOLS                                                                                            \
+    {                                                                                                                 \
+        .small.current = {[0 ... SMALL_GRANULE_COUNT - 1] = &dam_small_no_pool},                                      \
+        .general.quick = {[0 ... GENERAL_LIVE_CLASS_COUNT - 1] = &dam_quick_end},                                     \
+    }
+static struct heap no_heap = HEAP_WITHOUT_POOLS;
+static struct heap gone_heap = HEAP_WITHOUT_POOLS;
+
+_Thread_local struct heap *dam_thread_heap __attribute__((tls_model("initial-exec"))) = &no_heap;
+
+static struct metadata_kind heap_kind = {.bytes = sizeof(struct heap)};
+static struct list idle_heaps = {&idle_heaps, &idle_heaps}; /* under the central lock */
+
+static pthread_key_t thread_end_key;
+
+/* ---- Start ------------------------------------------------------------------------------------------------------- */
+
+static struct dam_lock start_lock;
+static atomic_bool started;
+
+static void thread_ends(void *heap);
+
+/* The order is that of need. pthread_key_create does not allocate; if it fails, all keys are taken, and threads' heaps
+ * stay owned after their end: nothing is lost but what they held free. */
+static void start_all(void) {
+    dam_secret_init();
+    dam_options_init();
+    dam_small_classes_init(DAM_SETTING(size_classes) == SIZE_CLASSES_POW2 ? 1 : 4);
+    dam_general_init();
+    (void)pthread_key_create(&thread_end_key, thread_ends);
+}
+
+/* Acquire pairs with the release below: whoever finds it started sees everything set up. */
+void dam_start(void) {
+    if (LIKELY(atomic_load_explicit(&started, memory_order_acquire)))
+        return;
+    dam_lock_enter(&start_lock);
+    if (!atomic_load_explicit(&started, memory_order_relaxed)) {
+        start_all();
+        atomic_store_explicit(&started, true, memory_order_release);
+    }
+    dam_lock_leave(&start_lock);
+}
+
+/* Before main, or when the library is loaded; an allocation may have come first. Registering the fork handlers may
+ * allocate, so it cannot be part of dam_start. */
+__attribute__((constructor)) static void on_load(void) {
+    dam_start();
+    dam_fork_register();
+}
+
+/* ---- A thread's heap --------------------------------------------------------------------------------------------- */
+
+static struct heap *take_idle_heap(void) {
+    if (list_is_empty(&idle_heaps))
+        return NULL;
+    struct heap *heap = container_of(idle_heaps.next, struct heap, link);
+    list_unlink(&heap->link);
+    return heap;
+}
+
+static struct heap *make_heap(void) {
+    struct heap *heap;
+    if (dam_central_try_enter()) {
+        heap = take_idle_heap();
+        if (heap == NULL)
+            heap = dam_metadata_take(&heap_kind);
+        dam_central_leave();
+    } else {
+        heap = dam_metadata_take_unlocked(&heap_kind);
+    }
+    if (heap != NULL)
+        dam_heap_init(heap);
+    return heap;
+}
+
+/* The heap is the thread's before the key is set, since setting it may allocate. */
+NEVER_INLINE static struct heap *begin_heap(void) {
+    dam_start();
+    struct heap *heap = make_heap();
+    if (heap == NULL)
+        return NULL;
+    dam_thread_heap = heap;
+    (void)pthread_setspecific(thread_end_key, heap);
+    return heap;
+}
+
+bool dam_thread_heap_is_gone(void) {
+    return dam_thread_heap == &gone_heap;
+}
+
+struct heap *dam_thread_heap_or_make(void) {
+    if (LIKELY(dam_thread_heap != &no_heap))
+        return dam_thread_heap_is_gone() ? NULL : dam_thread_heap;
+    return begin_heap();
+}
+
+/* Nothing is inside stdio here, so waiting for a fork to be over is safe. */
+static void thread_ends(void *value) {
+    struct heap *heap = value;
+    dam_heap_give_up(heap);
+    dam_thread_heap = &gone_heap;
+    dam_central_enter();
+    list_push_first(&idle_heaps, &heap->link);
+    dam_central_leave();
+}

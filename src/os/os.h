@@ -1,0 +1,52 @@
+// SPDX-License-Identifier: MIT
+/* os.h: everything DAM asks of the operating system, and the only rung that does.
+ *
+ * Every function keeps errno. Sizes are multiples of the page size unless said otherwise. A refusal is an ordinary
+ * answer (NULL or false), whatever its cause: RLIMIT_AS, vm.max_map_count, no memory. The test suite wraps these
+ * functions to refuse any call, so each caller must cope. */
+#ifndef DAM_OS_OS_H
+#define DAM_OS_OS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* The page size; read from the system on first use. */
+size_t dam_os_page_bytes(void);
+
+/* Fresh zeroed memory, readable and writable, aligned to `alignment` (a power of two, at least a page). NULL if refused. */
+void *dam_os_map(size_t bytes, size_t alignment);
+
+/* Gives the range back. False if refused (the kernel may have to split a mapping and have no room for another);
+ * the range is then still mapped. */
+bool dam_os_unmap(void *start, size_t bytes);
+
+/* Gives the pages back and keeps the range: it reads as zeroes when touched next. False if refused. */
+bool dam_os_purge(void *start, size_t bytes);
+
+/* Lengthens a mapping in place. False if the addresses behind it are taken. */
+bool dam_os_grow_in_place(void *start, size_t old_bytes, size_t new_bytes);
+
+/* Address space that cannot be touched, for dam_os_move_onto. NULL if refused. */
+void *dam_os_reserve(size_t bytes, size_t alignment);
+
+/* Moves a mapping with its pages, which are not touched, onto a reserved place of new_bytes. The reservation is used up;
+ * what lies behind the old bytes reads as zero. False if refused: both ranges are as they were. */
+bool dam_os_move_onto(void *place, void *start, size_t old_bytes, size_t new_bytes);
+
+/* Unpredictable bytes, for secrets. */
+void dam_os_random(void *buffer, size_t bytes);
+
+/* Milliseconds on a clock that never goes back; coarse and cheap. */
+uint64_t dam_os_now_ms(void);
+
+/* Writes the text to stderr, past stdio. */
+void dam_os_write_stderr(const char *text, size_t bytes);
+
+/* Sleeps while *word == expected, until somebody wakes it; may return early. */
+void dam_os_wait(_Atomic(uint32_t) *word, uint32_t expected);
+
+/* Wakes up to count sleepers. */
+void dam_os_wake(_Atomic(uint32_t) *word, int count);
+
+#endif

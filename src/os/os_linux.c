@@ -1,0 +1,172 @@
+// SPDX-License-Identifier: MIT
+/* os_linux.c: os.h on Linux, for glibc and musl.
+ *
+ * The contracts are in os.h. Not here: any policy of when to map, purge or wait. */
+#define _GNU_SOURCE
+#include "os/os.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <linux/futex.h>
+#include <stdatomic.h>
+#include <sys/mman.h>
+#include <sys/random.h>
+#include <sys/auxv.h>
+#include <sys/syscall.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/bits.h"
+
+size_t dam_os_page_bytes(void) {
+    static _Atomic(size_t) page_bytes; /* every thread that finds 0 stores the same value */
+    size_t bytes = atomic_load_explicit(&page_bytes, memory_order_relaxed);
+    if (bytes == 0) {
+        bytes = (size_t)getauxval(AT_PAGESZ);
+        atomic_store_explicit(&page_bytes, bytes, memory_order_relaxed);
+    }
+    return bytes;
+}
+
+static void *map_anywhere(size_t bytes, int protection) {
+    void *start = mmap(NULL, bytes, protection, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    return start == MAP_FAILED ? NULL : start;
+}
+
+static bool is_aligned(const void *start, size_t alignment) {
+    return ((uintptr_t)start & (alignment - 1)) == 0;
+}
+
+/* Maps `alignment` more than asked and gives back what lies before and behind the aligned range. If giving back is
+ * refused, the excess stays mapped, unused and untouched: address space is lost, memory is not. */
+static void *map_and_trim(size_t bytes, size_t alignment, int protection) {
+    if (bytes > SIZE_MAX - alignment)
+        return NULL;
+    char *wide = map_anywhere(bytes + alignment, protection);
+    if (wide == NULL)
+        return NULL;
+    char *start = (char *)round_up((uintptr_t)wide, alignment); // NOLINT(performance-no-int-to-ptr)
+    size_t before = (size_t)(start - wide);
+    size_t behind = alignment - before;
+    if (before > 0)
+        munmap(wide, before);
+    if (behind > 0)
+        munmap(start + bytes, behind);
+    return start;
+}
+
+/* Asks for a slice-aligned place just below the last one first: the kernel hands out addresses downwards, so that is
+ * usually free, and one call does it. */
+static void *map_aligned(size_t bytes, size_t alignment, int protection) {
+    static _Atomic(uintptr_t) last_start; /* relaxed: a hint */
+    uintptr_t hint = atomic_load_explicit(&last_start, memory_order_relaxed);
+    hint = hint > bytes ? (hint - bytes) & ~(alignment - 1) : 0;
+    void *start = mmap((void *)hint, bytes, protection, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0); // NOLINT(performance-no-int-to-ptr)
+    if (start == MAP_FAILED)
+        return NULL;
+    if (!is_aligned(start, alignment)) {
+        munmap(start, bytes);
+        start = map_and_trim(bytes, alignment, protection);
+    }
+    atomic_store_explicit(&last_start, (uintptr_t)start, memory_order_relaxed);
+    return start;
+}
+
+void *dam_os_map(size_t bytes, size_t alignment) {
+    int saved_errno = errno;
+    void *start = map_aligned(bytes, alignment, PROT_READ | PROT_WRITE);
+    errno = saved_errno;
+    return start;
+}
+
+bool dam_os_unmap(void *start, size_t bytes) {
+    int saved_errno = errno;
+    bool done = munmap(start, bytes) == 0;
+    errno = saved_errno;
+    return done;
+}
+
+bool dam_os_purge(void *start, size_t bytes) {
+    int saved_errno = errno;
+    bool done = madvise(start, bytes, MADV_DONTNEED) == 0;
+    errno = saved_errno;
+    return done;
+}
+
+bool dam_os_grow_in_place(void *start, size_t old_bytes, size_t new_bytes) {
+    int saved_errno = errno;
+    bool done = mremap(start, old_bytes, new_bytes, 0) != MAP_FAILED;
+    errno = saved_errno;
+    return done;
+}
+
+void *dam_os_reserve(size_t bytes, size_t alignment) {
+    int saved_errno = errno;
+    void *start = map_aligned(bytes, alignment, PROT_NONE);
+    errno = saved_errno;
+    return start;
+}
+
+bool dam_os_move_onto(void *place, void *start, size_t old_bytes, size_t new_bytes) {
+    int saved_errno = errno;
+    bool done = mremap(start, old_bytes, new_bytes, MREMAP_MAYMOVE | MREMAP_FIXED, place) != MAP_FAILED;
+    errno = saved_errno;
+    return done;
+}
+
+/* Falls back on what the kernel gave the process at start (AT_RANDOM) and the clock, on kernels without getrandom and
+ * in sandboxes that forbid it. */
+void dam_os_random(void *buffer, size_t bytes) {
+    int saved_errno = errno;
+    unsigned char *out = buffer;
+    size_t have = 0;
+    while (have < bytes) {
+        ssize_t got = getrandom(out + have, bytes - have, GRND_NONBLOCK);
+        if (got <= 0)
+            break;
+        have += (size_t)got;
+    }
+    const unsigned char *start_bytes = (const unsigned char *)getauxval(AT_RANDOM); // NOLINT(performance-no-int-to-ptr)
+    struct timespec now = {0};
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    for (size_t i = have; i < bytes; i++) {
+        uint64_t mixed = ((uint64_t)now.tv_nsec + i) * 0x9e3779b97f4a7c15u;
+        unsigned char given = start_bytes != NULL ? start_bytes[i % 16] : 0;
+        out[i] = (unsigned char)(given ^ (unsigned char)(mixed >> 56));
+    }
+    errno = saved_errno;
+}
+
+uint64_t dam_os_now_ms(void) {
+    int saved_errno = errno;
+    struct timespec now = {0};
+    clock_gettime(CLOCK_MONOTONIC_COARSE, &now);
+    errno = saved_errno;
+    return (uint64_t)now.tv_sec * 1000u + (uint64_t)now.tv_nsec / 1000000u;
+}
+
+void dam_os_write_stderr(const char *text, size_t bytes) {
+    int saved_errno = errno;
+    while (bytes > 0) {
+        ssize_t written = write(STDERR_FILENO, text, bytes);
+        if (written < 0 && errno != EINTR)
+            break;
+        if (written > 0) {
+            text += written;
+            bytes -= (size_t)written;
+        }
+    }
+    errno = saved_errno;
+}
+
+void dam_os_wait(_Atomic(uint32_t) *word, uint32_t expected) {
+    int saved_errno = errno;
+    syscall(SYS_futex, word, FUTEX_WAIT_PRIVATE, expected, NULL, NULL, 0);
+    errno = saved_errno;
+}
+
+void dam_os_wake(_Atomic(uint32_t) *word, int count) {
+    int saved_errno = errno;
+    syscall(SYS_futex, word, FUTEX_WAKE_PRIVATE, count, NULL, NULL, 0);
+    errno = saved_errno;
+}

@@ -1,0 +1,115 @@
+// SPDX-License-Identifier: MIT
+/* pool.h: a pool is one or more slices run by one layer; this is its descriptor, which lives apart from the blocks.
+ *
+ *   pool map                     descriptor                                  memory
+ *   [address >> 16] -----------> struct pool { start, ... , remote } ------> | block | block | block | ...
+ *
+ * P1  Every slice of a pool leads, through the pool map, to its descriptor; every other address to the sentinel.
+ * P2  Fields are read and written by the owner alone (pool/ownership.h), but for those marked: RELAXED fields are stored by
+ *     the owner and loaded by anyone, atomic ones are anyone's.
+ * P3  A descriptor is only ever reused as a descriptor of the same layer.
+ *
+ * Life: created (address space, a key, an owner) -> owned, let go, claimed, any number of times -> empty -> retired. */
+#ifndef DAM_POOL_POOL_H
+#define DAM_POOL_POOL_H
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/compiler.h"
+#include "base/config.h"
+#include "base/list.h"
+
+struct heap;
+struct metadata_kind;
+struct region;
+
+enum layer { LAYER_NONE, LAYER_SMALL, LAYER_GENERAL, LAYER_DIRECT };
+
+struct pool {
+    /* First cache line: all that the small layer's common way needs. */
+    uintptr_t start;
+    uint64_t key;                        /* small: secret of this life of the pool */
+    struct heap *small_owner;            /* RELAXED: the owner, if this is a small pool and has one; else NULL */
+    uint64_t block_inverse;              /* small: inverse of the block size's odd part modulo 2^64 */
+    uint64_t carved;                     /* RELAXED: small: blocks that exist so far; only grows */
+    uint32_t free_head;                  /* small: offset of the first free block */
+    uint32_t live;                       /* blocks not free to the owner: in use, quick, or on the remote stack */
+    struct heap *general_owner;          /* RELAXED: the owner, if this is a general pool and has one; else NULL */
+    uint8_t block_shift;                 /* small: the block size's power-of-two part, as a shift */
+    uint8_t class_index;                 /* small */
+    uint8_t layer;                       /* enum layer */
+    bool belongs_to_first_class_heap;    /* never let go, never claimed by another */
+    uint32_t block_bytes;                /* small */
+
+    /* Second line: what other threads write. */
+    _Atomic(uint64_t) remote; /* pool/ownership.h */
+    struct list link;         /* by the owner: its place among the heap's pools */
+    struct list shared_link;  /* its place among the partly used pools that anyone may claim */
+    bool shared;              /* is on such a list; under the central lock */
+    bool is_mapping;          /* a mapping of its own, not slices of a region */
+    bool read_as_zero;        /* direct: the memory was clean when it came */
+    size_t bytes;             /* of address space, from start */
+    struct region *region;    /* where the slices go back to */
+    struct metadata_kind *descriptor_kind; /* where this descriptor goes back to */
+
+    /* direct */
+    size_t requested_bytes;
+    struct heap *direct_heap; /* the first-class heap it belongs to, or NULL */
+};
+
+_Static_assert(offsetof(struct pool, remote) == CACHE_LINE_BYTES, "the small layer's common way reads one line");
+_Static_assert(sizeof(struct pool) <= 3 * (size_t)CACHE_LINE_BYTES, "a descriptor is three lines at most");
+
+static inline enum layer pool_layer(const struct pool *pool) {
+    return (enum layer)pool->layer;
+}
+
+static inline char *pool_start(const struct pool *pool) {
+    return (char *)pool->start; // NOLINT(performance-no-int-to-ptr)
+}
+
+static inline size_t pool_offset(const struct pool *pool, const void *address) {
+    return (uintptr_t)address - pool->start;
+}
+
+static inline size_t slices_for(size_t bytes) {
+    return (bytes + SLICE_BYTES - 1) >> SLICE_SHIFT;
+}
+
+/* How the memory of a new pool is to be found. */
+struct pool_request {
+    enum layer layer;
+    struct metadata_kind *descriptor_kind; /* the layer's own; a structure that begins with struct pool */
+    size_t bytes;     /* a multiple of SLICE_BYTES, or of the page size when as_mapping */
+    size_t alignment; /* at least SLICE_BYTES; more only when as_mapping */
+    bool as_mapping;
+};
+
+/* A new pool: memory, descriptor, key, entries in the pool map; not owned yet, all layer fields zero. NULL if memory is
+ * refused. While the central lock is frozen the memory comes straight from the system. */
+struct pool *dam_pool_create(const struct pool_request *request);
+
+/* Ends the pool's life. The caller owns it, and no block of it is live. */
+void dam_pool_retire(struct pool *pool);
+
+/* Lengthens a direct pool in place to new_bytes. */
+bool dam_pool_extend(struct pool *pool, size_t new_bytes);
+
+/* Moves a direct pool that is a mapping of its own to a larger place, without touching its pages. */
+bool dam_pool_move(struct pool *pool, size_t new_bytes);
+
+/* Gives the end of a direct pool back. False if that is refused; nothing changed then. */
+bool dam_pool_shorten(struct pool *pool, size_t new_bytes);
+
+/* Bytes held by pools of each layer now and at most so far, and how many pools. Any thread, any time. */
+struct layer_figures {
+    size_t pool_count;
+    size_t bytes;
+    size_t bytes_peak;
+};
+void dam_pool_read_figures(enum layer layer, struct layer_figures *figures);
+
+#endif
