@@ -18,11 +18,11 @@ static struct metadata_kind first_class_kind = {.bytes = sizeof(struct heap)};
 static struct {
     struct dam_lock lock;
     struct list heaps;
-    _Atomic(struct heap *) late; /* the one for threads whose own heap is gone */
+    struct heap *late; /* the one for threads whose own heap is gone; made when first needed */
 } first_class = {.heaps = {&first_class.heaps, &first_class.heaps}};
 
-struct heap *dam_first_class_create(void) {
-    dam_start();
+/* Under the list's lock. Fork freezes that one first, so the central lock is not frozen here. */
+static struct heap *make_listed_heap(void) {
     dam_central_enter();
     struct heap *heap = dam_metadata_take(&first_class_kind);
     dam_central_leave();
@@ -30,8 +30,14 @@ struct heap *dam_first_class_create(void) {
         return NULL;
     dam_heap_init(heap);
     heap->is_first_class = true;
-    dam_lock_enter(&first_class.lock);
     list_push_first(&first_class.heaps, &heap->link);
+    return heap;
+}
+
+struct heap *dam_first_class_create(void) {
+    dam_start();
+    dam_lock_enter(&first_class.lock);
+    struct heap *heap = make_listed_heap();
     dam_lock_leave(&first_class.lock);
     return heap;
 }
@@ -104,20 +110,15 @@ void dam_first_class_destroy(struct heap *heap) {
 
 /* ---- Late allocations -------------------------------------------------------------------------------------------- */
 
-/* Acquire and release: whoever finds the heap finds it set up. Should two threads make one, the second is destroyed. */
+/* A thread at its end may be inside stdio, so nothing here waits for a fork to be over. */
 static struct heap *late_heap(void) {
-    struct heap *heap = atomic_load_explicit(&first_class.late, memory_order_acquire);
-    if (heap != NULL)
-        return heap;
-    heap = dam_first_class_create();
-    if (heap == NULL)
+    if (!dam_lock_try_enter(&first_class.lock))
         return NULL;
-    struct heap *none = NULL;
-    if (atomic_compare_exchange_strong_explicit(&first_class.late, &none, heap, memory_order_acq_rel,
-                                                memory_order_acquire))
-        return heap;
-    dam_first_class_destroy(heap);
-    return none;
+    if (first_class.late == NULL)
+        first_class.late = make_listed_heap();
+    struct heap *heap = first_class.late;
+    dam_lock_leave(&first_class.lock);
+    return heap;
 }
 
 void *dam_late_alloc(size_t size, size_t alignment) {

@@ -23,8 +23,8 @@ static struct {
     _Atomic(size_t) bytes_peak;
 } layer_totals[LAYER_COUNT];
 
-/* Pools that were retired while the central lock was frozen, linked through link.next; their memory goes back when
- * somebody next holds the lock. */
+/* Pools that were retired while the central lock was frozen, and whose memory cannot go straight back to the system,
+ * linked through link.next. It goes back when somebody next holds the lock. */
 static _Atomic(struct list *) retired_while_frozen;
 
 static struct pool *pool_of_link(struct list *link) {
@@ -168,6 +168,10 @@ void dam_pool_retire(struct pool *pool) {
         give_memory_of_those_retired_while_frozen();
         give_memory(pool);
         dam_central_leave();
+        return;
+    }
+    if (pool->is_mapping && !RELAXED_LOAD(&pool->shared) && dam_os_unmap(pool_start(pool), pool->bytes)) {
+        dam_metadata_give(pool->descriptor_kind, pool);
         return;
     }
     struct list *first = atomic_load_explicit(&retired_while_frozen, memory_order_relaxed);

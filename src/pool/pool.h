@@ -48,7 +48,7 @@ struct pool {
     _Atomic(uint64_t) remote; /* pool/ownership.h */
     struct list link;         /* by the owner: its place among the heap's pools */
     struct list shared_link;  /* its place among the partly used pools that anyone may claim */
-    bool shared;              /* is on such a list; under the central lock */
+    bool shared;              /* RELAXED: is on such a list; changed under the central lock, set only by the owner */
     bool is_mapping;          /* a mapping of its own, not slices of a region */
     bool read_as_zero;        /* direct: the memory was clean when it came */
     size_t bytes;             /* of address space, from start */

@@ -10,20 +10,22 @@ static struct pool *pool_of_shared_link(struct list *link) {
 }
 
 void dam_pool_unshare(struct pool *pool) {
-    if (!pool->shared)
+    if (!RELAXED_LOAD(&pool->shared))
         return;
     list_unlink(&pool->shared_link);
-    pool->shared = false;
+    RELAXED_STORE(&pool->shared, false);
 }
 
 bool dam_pool_share(struct list *shared, struct pool *pool) {
     if (!dam_central_try_enter())
         return dam_pool_let_go(pool);
-    bool let_go = dam_pool_let_go(pool);
-    if (let_go && !pool->shared) {
+    if (!RELAXED_LOAD(&pool->shared)) { /* a stale entry will do, too */
         list_push_first(shared, &pool->shared_link);
-        pool->shared = true;
+        RELAXED_STORE(&pool->shared, true);
     }
+    bool let_go = dam_pool_let_go(pool);
+    if (!let_go)
+        dam_pool_unshare(pool);
     dam_central_leave();
     return let_go;
 }

@@ -121,8 +121,8 @@ void *dam_mapping_take(size_t bytes, size_t alignment, size_t *true_bytes, bool 
     *true_bytes = bytes;
     *zeroed = true;
     void *start = dam_os_map(bytes, alignment);
-    if (start == NULL && stock.count > 0) { /* the stock may be what stands in the way (RLIMIT_AS) */
-        dam_mapping_purge_down_to(0);
+    if (start == NULL) { /* what we keep may be what stands in the way (RLIMIT_AS) */
+        (void)dam_region_release_unused();
         start = dam_os_map(bytes, alignment);
     }
     return start;

@@ -11,19 +11,18 @@
 /* One kind of structure: its size, and those that are free, linked through their first word. */
 struct metadata_kind {
     size_t bytes;
-    void *free;
+    _Atomic(void *) free;
 };
 
-/* A structure of this kind, aligned to a cache line, its content indeterminate (zero when it is new). NULL if memory is
- * refused. Under the central lock. */
+/* A structure of this kind, aligned to a cache line, its content indeterminate. NULL if memory is refused. Under the
+ * central lock. */
 void *dam_metadata_take(struct metadata_kind *kind);
 
-/* Under the central lock. */
-void dam_metadata_give(struct metadata_kind *kind, void *structure);
+/* The same without the lock, for as long as it is frozen: when none is free, straight from the system, a page or more. */
+void *dam_metadata_take_unlocked(struct metadata_kind *kind);
 
-/* The same without the lock, for as long as it is frozen: straight from the system, so at the cost of a page or more.
- * Such a structure can later be given to its kind like any other. */
-void *dam_metadata_take_unlocked(const struct metadata_kind *kind);
+/* With the lock or without. */
+void dam_metadata_give(struct metadata_kind *kind, void *structure);
 
 /* Bytes mapped for metadata so far. */
 size_t dam_metadata_mapped_bytes(void);

@@ -17,11 +17,13 @@ struct dam_lock dam_central_lock;
 
 #define REGION_SLICES_MAX 1024u
 #define REGION_SLICES_FIRST 256u
+#define REGION_SLICES_MIN 16u /* no smaller, even under pressure, unless one request is all there is room for */
 #define BITS_PER_WORD 64u
 #define REGION_WORDS (REGION_SLICES_MAX / BITS_PER_WORD)
 
 struct region {
     char *start;
+    char *reserved_start; /* as the system gave it: the slices are what is aligned of it */
     uint32_t slice_count;
     uint32_t free_count; /* an upper bound on the longest free run, to pass over full regions quickly */
     struct region *next; /* in order of creation */
@@ -97,34 +99,39 @@ static uint32_t slice_index(const struct region *region, const void *address) {
     return (uint32_t)((size_t)((const char *)address - region->start) / SLICE_BYTES);
 }
 
-/* Maps room for slice_count slices wherever the system likes, and uses what is aligned of it: one call, and at most a
- * slice of address space unused. */
+/* One slice more than asked, so that an aligned run is in it wherever the system puts it: one call, and at most a slice of
+ * address space unused. */
+static size_t reserved_bytes(uint32_t slice_count) {
+    return (slice_count + 1) * SLICE_BYTES;
+}
+
 static char *reserve(uint32_t slice_count) {
-    char *wide = dam_os_map((slice_count + 1) * SLICE_BYTES, dam_os_page_bytes());
-    if (wide == NULL)
-        return NULL;
-    return (char *)round_up((uintptr_t)wide, SLICE_BYTES); // NOLINT(performance-no-int-to-ptr)
+    return dam_os_map(reserved_bytes(slice_count), dam_os_page_bytes());
 }
 
 /* Reserves a region of the next size, or, where the system refuses that (RLIMIT_AS), of half, a quarter ... down to
- * what is needed. */
+ * what is needed, or the smallest that makes sense. */
 static struct region *add_region(uint32_t needed_count) {
     struct region *region = dam_metadata_take(&region_kind);
     if (region == NULL)
         return NULL;
-    uint32_t count = regions.next_slice_count;
-    if (count < needed_count)
-        count = needed_count;
-    char *start = reserve(count);
-    while (start == NULL && count > needed_count) {
-        count = count / 2 > needed_count ? count / 2 : needed_count;
-        start = reserve(count);
+    uint32_t count_min = needed_count > REGION_SLICES_MIN ? needed_count : REGION_SLICES_MIN;
+    uint32_t count = regions.next_slice_count > count_min ? regions.next_slice_count : count_min;
+    char *reserved = reserve(count);
+    while (reserved == NULL && count > count_min) {
+        count = count / 2 > count_min ? count / 2 : count_min;
+        reserved = reserve(count);
     }
-    if (start == NULL) {
+    if (reserved == NULL) {
         dam_metadata_give(&region_kind, region);
         return NULL;
     }
-    *region = (struct region){.start = start, .slice_count = count, .free_count = count};
+    *region = (struct region){
+        .start = (char *)round_up((uintptr_t)reserved, SLICE_BYTES), // NOLINT(performance-no-int-to-ptr)
+        .reserved_start = reserved,
+        .slice_count = count,
+        .free_count = count,
+    };
     set_run(region->free_bits, 0, count);
     if (regions.last != NULL)
         regions.last->next = region;
@@ -175,6 +182,10 @@ void *dam_region_take(size_t count, struct region **region_out, bool *zeroed) {
         }
     }
     struct region *region = add_region(needed);
+    if (region == NULL) {
+        (void)dam_region_release_unused();
+        region = add_region(needed);
+    }
     *region_out = region;
     return region == NULL ? NULL : take_run(region, 0, needed, zeroed);
 }
@@ -265,6 +276,42 @@ size_t dam_region_purge_all(void) {
     dam_mapping_purge_down_to(0);
     purge_regions_older_than(0);
     return dam_dirty.given_back_bytes - before;
+}
+
+/* ---- Giving up address space ------------------------------------------------------------------------------------- */
+
+static void release(struct region *region) {
+    size_t dirty_bytes = count_run(region->dirty_bits, 0, region->slice_count) * SLICE_BYTES;
+    dam_dirty.bytes -= dirty_bytes;
+    dam_dirty.given_back_bytes += dirty_bytes;
+    regions.reserved_bytes -= region->slice_count * SLICE_BYTES;
+    regions.free_slices -= region->slice_count;
+    dam_metadata_give(&region_kind, region);
+}
+
+size_t dam_region_release_unused(void) {
+    size_t before = regions.reserved_bytes;
+    dam_mapping_purge_down_to(0);
+    struct region *kept = NULL;
+    struct region *region = regions.first;
+    regions.first = NULL;
+    while (region != NULL) {
+        struct region *next = region->next;
+        if (region->free_count == region->slice_count &&
+            dam_os_unmap(region->reserved_start, reserved_bytes(region->slice_count))) {
+            release(region);
+        } else {
+            region->next = NULL;
+            if (kept == NULL)
+                regions.first = region;
+            else
+                kept->next = region;
+            kept = region;
+        }
+        region = next;
+    }
+    regions.last = kept;
+    return before - regions.reserved_bytes;
 }
 
 /* ---- Looking ----------------------------------------------------------------------------------------------------- */
