@@ -26,11 +26,13 @@
 
 #if defined(__GNUC__)
 #define DAM_API __attribute__((visibility("default")))
+#define DAM_MUST_USE __attribute__((warn_unused_result))
 #define DAM_MALLOC_LIKE __attribute__((malloc, warn_unused_result))
 #define DAM_SIZED_BY(argument) __attribute__((alloc_size(argument)))
 #define DAM_SIZED_BY_PRODUCT(a, b) __attribute__((alloc_size(a, b)))
 #else
 #define DAM_API
+#define DAM_MUST_USE
 #define DAM_MALLOC_LIKE
 #define DAM_SIZED_BY(argument)
 #define DAM_SIZED_BY_PRODUCT(a, b)
@@ -54,10 +56,10 @@ DAM_API void *dam_calloc(size_t count, size_t size) DAM_NOEXCEPT DAM_MALLOC_LIKE
 /* realloc: the block's first min(old, new) bytes, now in a block of `size` bytes, possibly elsewhere. On failure the
  * old block is untouched and still the caller's. dam_realloc(NULL, size) is dam_malloc(size). dam_realloc(block, 0)
  * releases the block and returns NULL with errno unchanged, as glibc does (C23 leaves it undefined). */
-DAM_API void *dam_realloc(void *block, size_t size) DAM_NOEXCEPT __attribute__((warn_unused_result)) DAM_SIZED_BY(2);
+DAM_API void *dam_realloc(void *block, size_t size) DAM_NOEXCEPT DAM_MUST_USE DAM_SIZED_BY(2);
 
 /* realloc of count * size bytes; NULL with ENOMEM and the block untouched when the product overflows (POSIX.1-2024). */
-DAM_API void *dam_reallocarray(void *block, size_t count, size_t size) DAM_NOEXCEPT __attribute__((warn_unused_result))
+DAM_API void *dam_reallocarray(void *block, size_t count, size_t size) DAM_NOEXCEPT DAM_MUST_USE
 DAM_SIZED_BY_PRODUCT(2, 3);
 
 /* Resizes the block in place to exactly `size` bytes and returns true, or returns false and changes nothing. Growing
@@ -104,14 +106,14 @@ DAM_API enum dam_layer dam_layer_for_size(size_t size) DAM_NOEXCEPT;
 typedef struct dam_heap dam_heap;
 
 /* NULL with ENOMEM when memory cannot be had. */
-DAM_API dam_heap *dam_heap_create(void) DAM_NOEXCEPT __attribute__((warn_unused_result));
+DAM_API dam_heap *dam_heap_create(void) DAM_NOEXCEPT DAM_MUST_USE;
 
 /* As their namesakes above; the block belongs to `heap`. heap must not be NULL. */
 DAM_API void *dam_heap_malloc(dam_heap *heap, size_t size) DAM_NOEXCEPT DAM_MALLOC_LIKE DAM_SIZED_BY(2);
 DAM_API void *dam_heap_calloc(dam_heap *heap, size_t count, size_t size) DAM_NOEXCEPT DAM_MALLOC_LIKE
 DAM_SIZED_BY_PRODUCT(2, 3);
 DAM_API void *dam_heap_realloc(dam_heap *heap, void *block, size_t size) DAM_NOEXCEPT
-    __attribute__((warn_unused_result)) DAM_SIZED_BY(3);
+    DAM_MUST_USE DAM_SIZED_BY(3);
 DAM_API void *dam_heap_aligned_alloc(dam_heap *heap, size_t alignment, size_t size) DAM_NOEXCEPT DAM_MALLOC_LIKE
 DAM_SIZED_BY(3);
 

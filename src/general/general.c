@@ -1,12 +1,15 @@
 // SPDX-License-Identifier: MIT
-/* general.c: splitting, merging, growing; pools changing hands. Pictures and rules are in general.h and block.h.
+/* general.c: which pool a block comes from and goes back to; quick lists; pools coming, changing hands, going. The picture and
+ * the rules are in general.h.
  *
- * Not here: the common way (general_fast.h), the index itself (free_index.c), which pools several heaps share (heap/). */
+ * Not here: the common way (general_fast.h), splitting and merging inside a pool (general_blocks.c), its index
+ * (free_index.c), which pools several heaps share (heap/). */
 #include "general/general.h"
 
 #include "base/assert.h"
 #include "base/bits.h"
 #include "general/block.h"
+#include "general/general_blocks.h"
 #include "general/general_fast.h"
 #include "general/general_fault.h"
 #include "guard/fault.h"
@@ -131,72 +134,10 @@ static void retire_if_empty(struct general_heap *heap, struct general_pool *gene
     dam_pool_retire(&general->pool);
 }
 
-/* ---- Splitting and merging --------------------------------------------------------------------------------------- */
+/* ---- Freeing and resizing ---------------------------------------------------------------------------------------- */
 
-static void note_touched(struct general_pool *general, void *block, uint32_t granules) {
-    size_t end = pool_offset(&general->pool, block_behind(block, granules));
-    if (end > general->touched_bytes)
-        general->touched_bytes = end;
-}
-
-/* A block of the class's size from a pool whose index has one: taken, its rest split off. Not live yet. */
-static void *take_block(struct general_pool *general, uint32_t class_index) {
-    uint32_t granules;
-    void *block = dam_index_take(&general->index, &general->pool, class_index, &granules);
-    DAM_ASSERT(block != NULL);
-    uint32_t wanted = class_granules(class_index);
-    if (granules > wanted)
-        dam_index_insert(&general->index, &general->pool, block_behind(block, wanted), granules - wanted - 1);
-    *block_tail(block, wanted) = 0; /* G4: what stood there may be a boundary tag of old */
-    note_touched(general, block, wanted);
-    general->pool.live++;
-    return block;
-}
-
-/* Is the block free? It must be something, or its header is damaged. */
-static bool is_free(const struct pool *pool, const void *block) {
-    if (block_has_state(block, BLOCK_FREE))
-        return true;
-    if (UNLIKELY(!block_has_state(block, BLOCK_LIVE) && !block_has_state(block, BLOCK_QUICK) &&
-                 !block_has_state(block, BLOCK_REMOTE) && !block_has_state(block, BLOCK_FENCE)))
-        dam_general_report_damaged_header(pool, block, "merge with");
-    return false;
-}
-
-/* If the block behind is free, takes it out of the index and adds it to the caller's, which is `*granules` long. */
-static void merge_with_behind(struct general_pool *general, void *block, uint32_t *granules) {
-    void *behind = block_behind(block, *granules);
-    if (!is_free(&general->pool, behind))
-        return;
-    uint32_t behind_granules = block_header(behind)->fields;
-    dam_index_remove(&general->index, &general->pool, behind, behind_granules);
-    *granules += behind_granules + 1;
-}
-
-/* The same for the block in front; returns where the merged block starts. */
-static void *merge_with_front(struct general_pool *general, void *block, uint32_t *granules) {
-    uint64_t *tail = block_tail_in_front(block);
-    uint32_t front_granules;
-    if (!boundary_tag_read(tail, &front_granules))
-        return block;
-    void *front = block_in_front(block, front_granules);
-    if (UNLIKELY(!block_has_state(front, BLOCK_FREE) || block_header(front)->fields != front_granules))
-        dam_general_report_damaged_header(&general->pool, front, "merge with");
-    dam_index_remove(&general->index, &general->pool, front, front_granules);
-    *granules += front_granules + 1;
-    return front;
-}
-
-/* Puts a block that is no longer in use into the index, merged with its free neighbours (G2). */
-static void free_into_index(struct general_pool *general, void *block, uint32_t granules) {
-    merge_with_behind(general, block, &granules);
-    block = merge_with_front(general, block, &granules);
-    dam_index_insert(&general->index, &general->pool, block, granules);
-}
-
-static void free_block(struct general_heap *heap, struct general_pool *general, void *block, uint32_t granules) {
-    free_into_index(general, block, granules);
-    general->pool.live--;
+static void free_block(struct general_heap *heap, struct general_pool *general, void *block) {
+    dam_blocks_free(general, block);
     relist(heap, general);
 }
 
@@ -204,27 +145,20 @@ void dam_general_free(struct general_heap *heap, struct pool *pool, void *block)
     dam_general_check_live(pool, block, "free");
     struct general_pool *general = general_of(pool);
     heap->quick_room += block_header(block)->fields; /* what the common way charged */
-    free_block(heap, general, block, granules_in(block_header(block)->fields));
+    free_block(heap, general, block);
     retire_if_empty(heap, general);
     dam_general_flush(heap); /* the quick lists are full, or this would not be the way taken */
 }
 
 bool dam_general_resize(struct general_heap *heap, struct pool *pool, void *block, size_t size) {
     struct general_pool *general = general_of(pool);
-    uint32_t granules = granules_in(block_header(block)->fields);
     uint32_t wanted = class_granules(general_class_for(size));
-    if (wanted > granules) {
-        void *behind = block_behind(block, granules);
-        if (!is_free(pool, behind) || granules + 1 + block_header(behind)->fields < wanted)
+    if (wanted != granules_in(block_header(block)->fields)) {
+        if (!dam_blocks_resize(general, block, wanted))
             return false;
-        merge_with_behind(general, block, &granules);
+        relist(heap, general);
     }
-    *block_tail(block, wanted) = 0; /* G4, before the rest looks at what is in front of it */
-    if (wanted < granules)
-        free_into_index(general, block_behind(block, wanted), granules - wanted - 1);
-    note_touched(general, block, wanted);
     block_make_live(block, size_fields(wanted), size == 0 ? 1 : size);
-    relist(heap, general);
     return true;
 }
 
@@ -261,11 +195,8 @@ static void *pop_remote(struct pool *pool, struct remote_stack *stack) {
 void dam_general_take_remote_into_index(struct pool *pool) {
     struct general_pool *general = general_of(pool);
     struct remote_stack stack = dam_pool_take_remote(pool);
-    while (stack.count > 0) {
-        void *block = pop_remote(pool, &stack);
-        free_into_index(general, block, granules_in(block_header(block)->fields));
-        pool->live--;
-    }
+    while (stack.count > 0)
+        dam_blocks_free(general, pop_remote(pool, &stack));
 }
 
 /* A block that was checked when it was freed (its canary need not be there any more: the link may lie over it) goes onto its
@@ -273,7 +204,7 @@ void dam_general_take_remote_into_index(struct pool *pool) {
 static void put_away(struct general_heap *heap, struct general_pool *general, void *block) {
     uint32_t fields = block_header(block)->fields;
     if (heap->quick_room < fields) {
-        free_block(heap, general, block, granules_in(fields));
+        free_block(heap, general, block);
         return;
     }
     heap->quick_room -= fields;
@@ -314,7 +245,7 @@ static void give_back_quick(struct general_heap *heap, void *block) {
     if (UNLIKELY(!block_has_state(block, BLOCK_QUICK)))
         dam_general_report_damaged_header(pool, block, "merge");
     struct general_pool *general = general_of(pool);
-    free_block(heap, general, block, granules_in(block_header(block)->fields));
+    free_block(heap, general, block);
     retire_if_empty(heap, general);
 }
 
@@ -334,38 +265,6 @@ void dam_general_flush(struct general_heap *heap) {
 }
 
 /* ---- Allocating -------------------------------------------------------------------------------------------------- */
-
-/* Granules that surely hold an aligned block of the class: the block, and as much again as may lie in front of it. */
-static uint32_t class_with_alignment(uint32_t class_index, size_t alignment) {
-    if (alignment <= GRANULE_BYTES)
-        return class_index;
-    return class_holding(class_granules(class_index) + (uint32_t)(alignment >> GRANULE_SHIFT));
-}
-
-/* Gives back what lies in front of the first aligned place in the block and what lies behind the class's size there. */
-static void *trim_to_alignment(struct general_pool *general, void *block, uint32_t granules, uint32_t wanted,
-                               size_t alignment) {
-    char *aligned = (char *)round_up((uintptr_t)block, alignment); // NOLINT(performance-no-int-to-ptr)
-    uint32_t front = (uint32_t)((size_t)(aligned - (char *)block) >> GRANULE_SHIFT);
-    if (front > 0) {
-        dam_index_insert(&general->index, &general->pool, block, front - 1);
-        granules -= front;
-    }
-    if (granules > wanted)
-        dam_index_insert(&general->index, &general->pool, block_behind(aligned, wanted), granules - wanted - 1);
-    *block_tail(aligned, wanted) = 0;
-    note_touched(general, aligned, wanted);
-    return aligned;
-}
-
-static void *take_aligned_block(struct general_pool *general, uint32_t class_index, size_t alignment) {
-    uint32_t granules;
-    void *block = dam_index_take(&general->index, &general->pool, class_with_alignment(class_index, alignment),
-                                 &granules);
-    DAM_ASSERT(block != NULL);
-    general->pool.live++;
-    return trim_to_alignment(general, block, granules, class_granules(class_index), alignment);
-}
 
 /* A pool the heap owns that can serve the class: as it stands; else with what others have freed; else with what the
  * quick lists hold merged back. */
@@ -388,11 +287,11 @@ void *dam_general_alloc(struct general_heap *heap, size_t size, size_t alignment
         return general_alloc_fast(heap, size);
     }
     struct general_pool *general =
-        find_pool_trying_hard(heap, class_with_alignment(class_index, alignment));
+        find_pool_trying_hard(heap, dam_blocks_class_with_alignment(class_index, alignment));
     if (general == NULL)
         return NULL;
-    void *block = alignment <= GRANULE_BYTES ? take_block(general, class_index)
-                                             : take_aligned_block(general, class_index, alignment);
+    void *block = alignment <= GRANULE_BYTES ? dam_blocks_take(general, class_index)
+                                             : dam_blocks_take_aligned(general, class_index, alignment);
     relist(heap, general);
     block_make_live(block, dam_general.size_fields_of_class[class_index], size == 0 ? 1 : size);
     if (dam_pool_remote_count(&general->pool) > 0) /* what others freed here serves the next request */
@@ -401,18 +300,6 @@ void *dam_general_alloc(struct general_heap *heap, size_t size, size_t alignment
 }
 
 /* ---- Pools come, change hands, and go ---------------------------------------------------------------------------- */
-
-/*   | 0 | header | one free block ...                       | tag | fence header |
- *   start                                                                        end */
-static void lay_out(struct general_pool *general) {
-    struct pool *pool = &general->pool;
-    char *first = pool_start(pool) + BLOCK_OVERHEAD_BYTES;
-    uint32_t granules = (uint32_t)(pool->bytes >> GRANULE_SHIFT) - 2;
-    *block_tail_in_front(first) = 0;
-    block_write_header(block_behind(first, granules), 0, BLOCK_FENCE);
-    dam_index_insert(&general->index, pool, first, granules);
-    general->capacity_granules = granules;
-}
 
 struct pool *dam_general_create_pool(struct general_heap *heap, size_t size, size_t alignment) {
     size_t needed = round_up(size + size / CLASS_STEPS + alignment + 4 * GRANULE_BYTES, SLICE_BYTES);
@@ -430,7 +317,7 @@ struct pool *dam_general_create_pool(struct general_heap *heap, size_t size, siz
     }
     if (pool == NULL)
         return NULL;
-    lay_out(general_of(pool));
+    dam_blocks_lay_out(general_of(pool));
     if (heap->next_pool_bytes < GENERAL_POOL_BYTES_MAX)
         heap->next_pool_bytes *= 2;
     return pool;
@@ -503,75 +390,4 @@ size_t dam_general_check_live(const struct pool *pool, const void *address, cons
     if (UNLIKELY(!block_canary_is_intact(address)))
         dam_general_report_overflow(pool, address, operation);
     return request;
-}
-
-/* The payload granules of a block in any state but the fence's; its header is intact. */
-static uint32_t granules_of(const void *block) {
-    uint32_t fields = block_header(block)->fields;
-    return block_has_state(block, BLOCK_FREE) ? fields : granules_in(fields);
-}
-
-static char *first_block(const struct pool *pool) {
-    return pool_start(pool) + BLOCK_OVERHEAD_BYTES;
-}
-
-static bool is_in_use(const void *block) {
-    return block_has_state(block, BLOCK_LIVE) || block_has_state(block, BLOCK_QUICK) ||
-           block_has_state(block, BLOCK_REMOTE);
-}
-
-size_t dam_general_verify_pool(struct pool *pool) {
-    struct general_pool *general = general_of(pool);
-    const char *fence = pool_start(pool) + pool->bytes;
-    size_t broken = dam_index_verify(&general->index, pool);
-    uint32_t free_granules = 0;
-    uint32_t used_blocks = 0;
-    bool free_before = false;
-    char *block = first_block(pool);
-    while (block < fence) {
-        bool is_free_block = block_has_state(block, BLOCK_FREE);
-        if (!is_free_block && !is_in_use(block))
-            return broken + 1; /* G1: nothing behind it can be found */
-        uint32_t granules = granules_of(block);
-        if (granules > general->capacity_granules)
-            return broken + 1;
-        uint64_t *tail = block_tail(block, granules);
-        uint32_t tagged_granules;
-        bool tagged = boundary_tag_read(tail, &tagged_granules);
-        if (is_free_block) {
-            broken += free_before;                  /* G2 */
-            broken += !tagged || tagged_granules != granules; /* G4 */
-            free_granules += granules;
-        } else {
-            broken += class_granules(class_of_block(granules)) != granules; /* G3 */
-            broken += tagged;                                               /* G4 */
-            broken += !block_has_state(block, BLOCK_QUICK) && !block_has_state(block, BLOCK_REMOTE) &&
-                      !block_canary_is_intact(block);
-            used_blocks++;
-        }
-        free_before = is_free_block;
-        block = block_behind(block, granules);
-    }
-    broken += block != fence || !block_has_state(block, BLOCK_FENCE); /* G1 */
-    broken += free_granules != general->index.free_granules;          /* I3 */
-    broken += used_blocks != pool->live;                              /* G7 */
-    return broken;
-}
-
-READS_RACY_COUNTERS void dam_general_read_figures(const struct pool *pool, struct general_block_figures *figures) {
-    const char *fence = pool_start(pool) + pool->bytes;
-    for (char *block = first_block(pool); block < fence;) {
-        if (!block_has_state(block, BLOCK_FREE) && !is_in_use(block))
-            return; /* it changes while we look: what was counted so far stands */
-        uint32_t granules = granules_of(block);
-        if (block_has_state(block, BLOCK_FREE)) {
-            figures->free_bytes += block_bytes_of_granules(granules);
-        } else if (block_has_state(block, BLOCK_LIVE)) {
-            figures->live_blocks++;
-            figures->live_bytes += request_in(block_header(block)->fields);
-        } else {
-            figures->quick_bytes += block_bytes_of_granules(granules);
-        }
-        block = block_behind(block, granules);
-    }
 }
