@@ -8,7 +8,8 @@
  *                      heap that all such threads share
  *
  * H1  A block that dam_heap_alloc returns belongs to a pool owned by the heap, or is direct.
- * H2  Every pool with a live or free block is owned, or on a shared list, or full enough to wait for the next free. */
+ * H2  Every pool is owned, or on a shared list, or full enough to wait for the next free. (A pool that is given up while a
+ *     fork has frozen the lists waits for the next free, too, however much of it is free.) */
 #ifndef DAM_HEAP_HEAP_H
 #define DAM_HEAP_HEAP_H
 

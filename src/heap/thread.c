@@ -116,9 +116,11 @@ struct heap *dam_thread_heap_or_make(void) {
     return begin_heap();
 }
 
-/* Nothing is inside stdio here, so waiting for a fork to be over is safe. */
+/* Nothing is inside stdio here, so waiting for a fork to be over is safe; then what is given up can be shared. */
 static void thread_ends(void *value) {
     struct heap *heap = value;
+    dam_central_enter();
+    dam_central_leave();
     dam_heap_give_up(heap);
     dam_thread_heap = &gone_heap;
     dam_central_enter();

@@ -32,7 +32,7 @@ bool dam_pool_share(struct list *shared, struct pool *pool) {
 
 struct pool *dam_pool_claim_shared(struct list *shared) {
     struct pool *claimed = NULL;
-    if (list_is_empty(shared) || !dam_central_try_enter()) /* the unlocked look is a hint; it may miss a newcomer */
+    if (!dam_central_try_enter())
         return NULL;
     while (claimed == NULL && !list_is_empty(shared)) {
         struct pool *pool = pool_of_shared_link(shared->next);

@@ -220,16 +220,22 @@ static bool let_go_full_pool(struct pool *pool, struct heap *owner) {
     return false;
 }
 
+/* Pools with free blocks first, those that have only room to carve last. */
+static void put_on_usable(struct small_heap *heap, struct pool *pool) {
+    struct list *usable = &heap->usable[pool->class_index];
+    if (has_free_block(pool))
+        list_push_first(usable, &pool->link);
+    else
+        list_push_last(usable, &pool->link);
+}
+
 /* The current pool makes way. */
 static void put_aside(struct small_heap *heap, struct heap *owner, struct pool *pool) {
     set_current(heap, pool->class_index, &dam_small_no_pool);
     bool full = dam_small_is_full(pool);
     if (full && !pool->belongs_to_first_class_heap && let_go_full_pool(pool, owner))
         return;
-    if (has_free_block(pool))
-        list_push_first(&heap->usable[pool->class_index], &pool->link);
-    else
-        list_push_last(&heap->usable[pool->class_index], &pool->link);
+    put_on_usable(heap, pool);
 }
 
 /* Makes the pool, which is on no list, the current one. */
@@ -304,10 +310,10 @@ void dam_small_adopt(struct small_heap *heap, struct heap *owner, struct pool *p
         dam_pool_retire(pool);
         return;
     }
-    if (has_free_block(pool))
-        list_push_first(&heap->usable[pool->class_index], &pool->link);
-    else
-        list_push_last(&heap->usable[pool->class_index], &pool->link);
+    /* It may be full: somebody took it while it was on a shared list, filled it and let it go, and the entry stayed. */
+    if (dam_small_is_full(pool) && let_go_full_pool(pool, owner))
+        return;
+    put_on_usable(heap, pool);
 }
 
 void dam_small_pool_emptied(struct small_heap *heap, struct pool *pool) {
