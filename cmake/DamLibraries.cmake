@@ -1,0 +1,60 @@
+# SPDX-License-Identifier: MIT
+# DamLibraries.cmake: four libraries from one set of objects.
+#
+#     dam-core     every rung from base to front       \
+#     dam-inspect  src/inspect: walk, verify, statistics } libdam.so, libdam.a
+#     dam-shim     src/shim: malloc, free ...            } with all three: libdam-malloc.so, libdam-malloc.a
+#
+# The core must link without dam-inspect: tests/lint proves it.
+
+include_guard(GLOBAL)
+
+file(GLOB DAM_CORE_SOURCES CONFIGURE_DEPENDS RELATIVE ${CMAKE_CURRENT_SOURCE_DIR} src/*/*.c)
+list(FILTER DAM_CORE_SOURCES EXCLUDE REGEX "^src/(inspect|shim)/")
+file(GLOB DAM_INSPECT_SOURCES CONFIGURE_DEPENDS RELATIVE ${CMAKE_CURRENT_SOURCE_DIR} src/inspect/*.c)
+file(GLOB DAM_SHIM_SOURCES CONFIGURE_DEPENDS RELATIVE ${CMAKE_CURRENT_SOURCE_DIR} src/shim/*.c)
+
+function(dam_add_objects target)
+    add_library(${target} OBJECT ${ARGN})
+    dam_set_library_flags(${target})
+    target_include_directories(${target} PRIVATE ${CMAKE_CURRENT_SOURCE_DIR}/include ${CMAKE_CURRENT_SOURCE_DIR}/src)
+endfunction()
+
+# dam_add_library(target SHARED|STATIC output-name export-name objects...)
+function(dam_add_library target kind output_name)
+    set(objects "")
+    foreach(group IN LISTS ARGN)
+        list(APPEND objects $<TARGET_OBJECTS:${group}>)
+    endforeach()
+    add_library(${target} ${kind} ${objects})
+    add_library(dam::${target} ALIAS ${target})
+    set_target_properties(${target} PROPERTIES OUTPUT_NAME ${output_name} LINKER_LANGUAGE C
+        VERSION ${PROJECT_VERSION} SOVERSION ${PROJECT_VERSION_MAJOR})
+    target_include_directories(${target} INTERFACE $<BUILD_INTERFACE:${CMAKE_CURRENT_SOURCE_DIR}/include>
+                                                   $<INSTALL_INTERFACE:${CMAKE_INSTALL_INCLUDEDIR}>)
+    target_link_libraries(${target} PRIVATE Threads::Threads) # part of libc since glibc 2.34, and in musl
+    if(kind STREQUAL "SHARED")
+        dam_set_shared_link_flags(${target} ${CMAKE_CURRENT_SOURCE_DIR}/src/lib${output_name}.map)
+    endif()
+endfunction()
+
+dam_add_objects(dam-core ${DAM_CORE_SOURCES})
+dam_add_objects(dam-inspect ${DAM_INSPECT_SOURCES})
+dam_add_library(dam SHARED dam dam-core dam-inspect)
+dam_add_library(dam_static STATIC dam dam-core dam-inspect)
+set(DAM_LIBRARIES dam dam_static)
+
+# A sanitizer brings a malloc of its own; the two cannot both be the process's malloc.
+if(NOT DAM_SANITIZE)
+    dam_add_objects(dam-shim ${DAM_SHIM_SOURCES})
+    dam_add_library(dam-malloc SHARED dam-malloc dam-core dam-inspect dam-shim)
+    dam_add_library(dam-malloc_static STATIC dam-malloc dam-core dam-inspect dam-shim)
+    list(APPEND DAM_LIBRARIES dam-malloc dam-malloc_static)
+    # An archive gives a program only what it asks for by name. One that has DAM's free must have all of the family, even
+    # the members that only some shared library calls, so the linker is made to ask for each.
+    foreach(function malloc calloc realloc reallocarray free aligned_alloc posix_memalign memalign valloc pvalloc
+                     malloc_usable_size free_sized free_aligned_sized malloc_trim mallinfo mallinfo2 malloc_stats
+                     malloc_info mallopt)
+        target_link_options(dam-malloc_static INTERFACE "LINKER:--undefined=${function}")
+    endforeach()
+endif()
