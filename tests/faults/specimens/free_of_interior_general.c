@@ -1,0 +1,16 @@
+// SPDX-License-Identifier: MIT
+/* free_of_interior_general.c: a pointer into the middle of a general block is released, aligned as a block would be. */
+#include "faults/specimen.h"
+
+const char expected_report[] = "dam: fault: not the start of a block: free of 0x";
+
+void commit_misuse(void) {
+    unsigned char *block = specimen_block(3000);
+    dam_free(opaque_pointer(block + 1600));
+}
+
+void behave(void) {
+    unsigned char *block = specimen_block(3000);
+    unsigned char *inside = opaque_pointer(block + 1600);
+    dam_free(inside - 1600);
+}

@@ -1,0 +1,15 @@
+// SPDX-License-Identifier: MIT
+/* realloc_of_free_direct.c: a block that was released is resized. */
+#include "faults/specimen.h"
+
+const char expected_report[] = "dam: fault: not a DAM pointer: realloc of 0x";
+
+void commit_misuse(void) {
+    unsigned char *block = specimen_block(200000);
+    dam_free(block);
+    dam_free(dam_realloc(opaque_pointer(block), 400000));
+}
+
+void behave(void) {
+    dam_free(dam_realloc(specimen_block(200000), 400000));
+}
