@@ -8,18 +8,23 @@
 #       A C (or C++) executable linked with the static libdam and with cmocka; it may include any header of src/
 #       ("small/small.h") and "dam/dam.h". Label `unit`.
 #
-#         WRAP symbol...        each becomes -Wl,--wrap=symbol: the test defines __wrap_symbol and may call __real_symbol.
-#                               Works on functions called from another file than the one that defines them.
+#         WRAP symbol...        each becomes -Wl,--wrap=symbol: the test defines __wrap_symbol and may call
+#                               __real_symbol. Works on calls from another file than the one that defines the function.
 #         LIBRARIES item...     more to link (pthread is always there), e.g. a support library of tests/support
 #         DEFINES NAME=VALUE... preprocessor definitions
 #         COMPILE_OPTIONS opt...
 #         ARGS argument...      command line of the test; several tests of one executable: see dam_add_test_run
 #         NO_CMOCKA             plain main() with an exit status instead of cmocka
 #         NO_MAIN_TEST          builds the executable, registers no test: dam_add_test_run registers them
-#         VALGRIND              in a build with DAM_VALGRIND=ON also registers `name.valgrind` (label `valgrind`)
+#         VALGRIND              as dam_also_under_valgrind(name)
 #       and the common options below.
 #
-#   dam_add_preload_test(NAME name SOURCES file... [LINKED] [LIBRARIES ...] [DEFINES ...] [COMPILE_OPTIONS ...] [ARGS ...])
+#   dam_also_under_valgrind(name...)
+#       In a build with DAM_VALGRIND=ON, registers for each of these unit tests (without ARGS or ENV) `name.valgrind`
+#       (label `valgrind`): an access outside of what is mapped, or a decision on bytes never written, fails it.
+#
+#   dam_add_preload_test(NAME name SOURCES file... [LINKED] [LIBRARIES ...] [DEFINES ...] [COMPILE_OPTIONS ...]
+#                        [ARGS ...])
 #       A plain program that knows nothing of DAM (compiled with -fno-builtin, so that the compiler keeps each malloc),
 #       run with LD_PRELOAD=libdam-malloc.so. Label `preload`. With LINKED also `name.linked` and `name.linked.pow2`
 #       (label `linked`): the same source linked with the static libdam-malloc.a. Passes when it exits with 0.
@@ -35,9 +40,9 @@
 #
 #   dam_add_test_program(NAME name SOURCES file... [LINK static|shared|malloc_static|none] [LIBRARIES ...] [DEFINES ...]
 #                        [COMPILE_OPTIONS ...])
-#       Builds a program and registers nothing: something for a script to run. Its path is $<TARGET_FILE:name>, which may
-#       stand in ARGS and ENV of any function here. LINK: `static` libdam.a (default; private headers visible), `shared`
-#       libdam.so, `malloc_static` libdam-malloc.a, `none` nothing of DAM.
+#       Builds a program and registers nothing: something for a script to run. Its path is $<TARGET_FILE:name>, which
+#       may stand in ARGS and ENV of any function here. LINK: `static` libdam.a (default; private headers visible),
+#       `shared` libdam.so, `malloc_static` libdam-malloc.a, `none` nothing of DAM.
 #
 #   dam_add_test_run(NAME name TARGET executable-name [ARGS ...])
 #       One more test that runs an executable made by dam_add_unit_test (TARGET is that test's NAME) or by
@@ -55,8 +60,8 @@
 #                               since there is no libdam-malloc in such a build)
 #
 # The `dam` command is made by tools/dam/CMakeLists.txt as target `dam-command` (its file is called dam). It and the
-# libraries are built into <build>/bin and <build>/lib, as they are installed. dam_set_flags(target) (DamFlags.cmake) puts
-# the project's language level and warnings on any other target.
+# libraries are built into <build>/bin and <build>/lib, as they are installed. dam_set_flags(target) (DamFlags.cmake)
+# puts the project's language level and warnings on any other target.
 #
 # What is not here: the flags of the compiler (DamFlags.cmake), the libraries themselves (DamLibraries.cmake).
 
@@ -132,7 +137,7 @@ macro(dam_check_arguments function)
     endif()
 endmacro()
 
-# The executable behind a test: dam_test_executable(target static|shared|malloc_static|none sources libs defines options).
+# The executable behind a test.
 function(dam_test_executable target link sources libraries defines compile_options)
     add_executable(${target} ${sources})
     dam_set_flags(${target})
@@ -190,11 +195,19 @@ function(dam_add_unit_test)
     dam_collect_labels(unit)
     dam_register_both("${ARG_NAME}" "${labels}" "${ARG_ENV}" "${ARG_TIMEOUT}" "${ARG_SERIAL}"
                       $<TARGET_FILE:${ARG_NAME}> ${ARG_ARGS})
-    if(ARG_VALGRIND AND DAM_VALGRIND AND NOT DAM_SANITIZE)
-        dam_register("${ARG_NAME}.valgrind" "${labels};valgrind" "${ARG_ENV}" 1500 "${ARG_SERIAL}"
-                     ${DAM_VALGRIND_COMMAND} --quiet --error-exitcode=99 --track-origins=yes
-                     $<TARGET_FILE:${ARG_NAME}> ${ARG_ARGS})
+    if(ARG_VALGRIND)
+        dam_also_under_valgrind(${ARG_NAME})
     endif()
+endfunction()
+
+function(dam_also_under_valgrind)
+    if(DAM_SANITIZE OR NOT DAM_VALGRIND)
+        return()
+    endif()
+    foreach(name IN LISTS ARGN)
+        dam_register(${name}.valgrind valgrind "" 1500 FALSE ${DAM_VALGRIND_COMMAND} --quiet --error-exitcode=99
+                     --track-origins=yes $<TARGET_FILE:${name}>)
+    endforeach()
 endfunction()
 
 function(dam_add_preload_test)

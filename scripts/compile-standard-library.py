@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""compile-standard-library.py: some seconds of real work for an allocator: millions of small objects, some of them kept.
+"""compile-standard-library.py: some seconds of real work for an allocator: millions of small objects, some kept.
 
 Parses every module of Python's own standard library into a syntax tree, compiles the tree, and keeps all code objects
 and every tenth tree to the end. With PYTHONMALLOC=malloc each object is a block of the process's malloc. Nothing is

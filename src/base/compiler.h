@@ -24,7 +24,7 @@
 
 /* A relaxed atomic load of a plain field that others may store to with RELAXED_STORE. An aligned word is loaded in one piece
  * on every machine we run on, so a plain load is one; gcc folds a plain load into the instruction that uses it and an
- * atomic one never, which costs the common way five instructions. ThreadSanitizer is told the truth. */
+ * atomic one never, which costs the common way two to four instructions. ThreadSanitizer is told the truth. */
 #if defined(__SANITIZE_THREAD__)
 #define RELAXED_LOAD(place) __atomic_load_n(place, __ATOMIC_RELAXED)
 #elif defined(__has_feature)

@@ -145,6 +145,8 @@ void dam_general_free(struct general_heap *heap, struct pool *pool, void *block)
     dam_general_check_live(pool, block, "free");
     struct general_pool *general = general_of(pool);
     heap->quick_room += block_header(block)->fields; /* what the common way charged */
+    /* If the block merges with one in front, this header stays behind inside: it must not say live to a second free. */
+    block_change_state(block, BLOCK_LIVE, BLOCK_QUICK);
     free_block(heap, general, block);
     retire_if_empty(heap, general);
     dam_general_flush(heap); /* the quick lists are full, or this would not be the way taken */
@@ -257,11 +259,11 @@ void dam_general_flush(struct general_heap *heap) {
             if (UNLIKELY(!block_link_is_intact(block)))
                 dam_general_report_damaged_free_block(block);
             struct block_link *next = block->next;
-            heap->quick_room += block_header(block)->fields;
             give_back_quick(heap, block);
             block = next;
         }
     }
+    heap->quick_room = heap->quick_limit; /* exact again (G6) */
 }
 
 /* ---- Allocating -------------------------------------------------------------------------------------------------- */

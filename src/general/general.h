@@ -7,7 +7,7 @@
  * G5  A pool that the heap owns is on the list of its largest free block's class.
  * G6  quick_room says how much more the quick lists may hold, and is not negative between calls. Its unit is that of a
  *     header's fields, 1/65536 granule, so that they are charged as they stand; the request in their low bits makes it
- *     inexact, by less than a sixteenth of a granule for each block.
+ *     inexact, by less than a granule for each block, until the next flush makes it exact.
  * G7  live counts a pool's blocks that are not free: live, quick or remote.
  * G8  The quick lists hold only blocks of pools that the heap owns: they are emptied before it lets any go. So nobody else
  *     ever reads the header of a block while it is written anew.

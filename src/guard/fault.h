@@ -16,13 +16,12 @@
 /* X(name, words of the report, what to look for) */
 #define DAM_FAULT_TABLE(X)                                                                                            \
     X(FAULT_DOUBLE_FREE, "double free", "the block was already released; look for a second owner of the pointer")      \
-    X(FAULT_FOREIGN_POINTER, "not a DAM pointer", "the address was never given out by this allocator")                 \
+    X(FAULT_FOREIGN_POINTER, "not a DAM pointer", "no block is there: it was never given out by DAM, or was a large block and is gone")                 \
     X(FAULT_NOT_A_BLOCK, "not the start of a block", "the address lies inside a DAM pool, but no block starts there")  \
     X(FAULT_OVERFLOW, "write past the end of a block", "the bytes behind the requested size were changed")             \
     X(FAULT_HEADER, "damaged block header", "something wrote just before this block: it, or the block in front of it") \
     X(FAULT_WRITE_AFTER_FREE, "write to a free block", "a released block was written through a stale pointer")         \
-    X(FAULT_WRONG_SIZE, "wrong size", "the size given at release is not the size the block was requested with")        \
-    X(FAULT_METADATA, "damaged allocator state", "a count or list of DAM itself is impossible")
+    X(FAULT_WRONG_SIZE, "wrong size", "the size given at release is not the size the block was requested with")
 
 enum fault_kind {
 #define FAULT_NAME(name, words, hint) name,

@@ -34,6 +34,30 @@ static struct list idle_heaps = {&idle_heaps, &idle_heaps}; /* under the central
 
 static pthread_key_t thread_end_key;
 
+/* The heap of allocations that came before on_load, if any. */
+static struct heap *early_heap;
+static bool loaded;
+
+/* ---- Before there are thread variables --------------------------------------------------------------------------- */
+
+/* glibc relocates, and in doing so runs resolvers of indirect functions, which may allocate, before it gives thread
+ * variables their initial values; until then they read as zero, and dam_thread_heap must not. So we have a resolver, too: it
+ * runs when this library is relocated, which is before anything that uses it. The sanitizers cannot stand such early code. */
+#if defined(__GLIBC__) && !defined(__SANITIZE_THREAD__) && !defined(__SANITIZE_ADDRESS__)
+static void do_nothing(void) {
+}
+
+static void (*resolve_early(void))(void) {
+    dam_thread_heap = &no_heap;
+    return do_nothing;
+}
+
+static void run_early(void) __attribute__((ifunc("resolve_early")));
+#else
+static void run_early(void) {
+}
+#endif
+
 /* ---- Start ------------------------------------------------------------------------------------------------------- */
 
 static struct dam_lock start_lock;
@@ -61,13 +85,6 @@ void dam_start(void) {
         atomic_store_explicit(&started, true, memory_order_release);
     }
     dam_lock_leave(&start_lock);
-}
-
-/* Before main, or when the library is loaded; an allocation may have come first. Registering the fork handlers may
- * allocate, so it cannot be part of dam_start. */
-__attribute__((constructor)) static void on_load(void) {
-    dam_start();
-    dam_fork_register();
 }
 
 /* ---- A thread's heap --------------------------------------------------------------------------------------------- */
@@ -102,6 +119,8 @@ NEVER_INLINE static struct heap *begin_heap(void) {
     if (heap == NULL)
         return NULL;
     dam_thread_heap = heap;
+    if (!loaded && early_heap == NULL)
+        early_heap = heap;
     (void)pthread_setspecific(thread_end_key, heap);
     return heap;
 }
@@ -116,14 +135,33 @@ struct heap *dam_thread_heap_or_make(void) {
     return begin_heap();
 }
 
-/* Nothing is inside stdio here, so waiting for a fork to be over is safe; then what is given up can be shared. */
-static void thread_ends(void *value) {
-    struct heap *heap = value;
-    dam_central_enter();
-    dam_central_leave();
+static void retire_heap(struct heap *heap) {
     dam_heap_give_up(heap);
-    dam_thread_heap = &gone_heap;
     dam_central_enter();
     list_push_first(&idle_heaps, &heap->link);
     dam_central_leave();
+}
+
+/* Nothing is inside stdio here, so waiting for a fork to be over is safe; then what is given up can be shared. */
+static void thread_ends(void *value) {
+    dam_central_enter();
+    dam_central_leave();
+    retire_heap(value);
+    dam_thread_heap = &gone_heap;
+}
+
+/* Giving the thread variables their initial values made the main thread forget its early heap. */
+static void give_up_forgotten_heap(void) {
+    if (early_heap != NULL && early_heap != dam_thread_heap)
+        retire_heap(early_heap);
+}
+
+/* Before main, or when the library is loaded; an allocation may have come first. Registering the fork handlers may
+ * allocate, so it cannot be part of dam_start. */
+__attribute__((constructor)) static void on_load(void) {
+    run_early(); /* it has: the call is what makes the dynamic linker resolve it */
+    dam_start();
+    dam_fork_register();
+    loaded = true;
+    give_up_forgotten_heap();
 }

@@ -3,7 +3,7 @@
  *
  *   regions and their slices, the stock of mappings, dirty memory          (region/)
  *   pool descriptors and other metadata, the keys of new pools             (region/metadata.c, guard/)
- *   the lists of partly used pools that nobody owns                        (heap/shared_pools.c)
+ *   the lists of partly used pools that nobody owns                        (pool/shared_pools.c)
  *   the list of idle heaps                                                 (heap/thread.c)
  *
  * It is taken when a pool comes or goes, never for a block. Lock order: a first-class heap's lock, then this one.

@@ -142,8 +142,8 @@ void dam_mapping_give(void *start, size_t bytes) {
     stock.count++;
     stock.touched_bytes += bytes;
     dam_dirty.bytes += bytes;
-    if (bytes > DAM_SETTING(dirty_max) / 2)
-        return_to_system(mapping); /* it would only push everything else out */
+    if (bytes > DAM_SETTING(dirty_max))
+        return_to_system(mapping); /* it would only push everything else out, and then go itself */
     else if (stock.count > STOCK_COUNT_MAX)
         dam_mapping_purge_down_to(DAM_SETTING(dirty_max));
     dam_region_purge_due();

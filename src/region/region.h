@@ -55,7 +55,7 @@ struct region_figures {
 
 void dam_region_read_figures(struct region_figures *figures);
 
-/* Counts broken invariants (R1-R3) and returns their number. */
+/* Counts what contradicts R3 and the regions' own counts, and returns the number. (R1 shows in the pool map.) */
 size_t dam_region_verify(void);
 
 #endif

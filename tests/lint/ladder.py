@@ -2,10 +2,10 @@
 # SPDX-License-Identifier: MIT
 """ladder.py SOURCE_DIR NM OBJECT...: holds the sources to the ladder drawn in src/README.md.
 
-A rung includes headers of its own folder and of rungs below, nothing else of the project but the public header; and its
-objects refer only to what such headers declare, so that a declaration by hand is no way around an include. (A lower rung
-may declare what it needs and a higher one define it, as with the report of a failed assertion.) small, general and direct
-stand on one rung and never meet. No rung of the core may know inspect or shim: the core links without them.
+A rung includes headers of its own folder and of rungs below, nothing else of the project but the public header; and
+its objects refer only to what such headers declare, so that a declaration by hand is no way around an include. (A lower
+rung may declare what it needs and a higher one define it, as with the report of a failed assertion.) small, general and
+direct stand on one rung and never meet. No rung of the core may know inspect or shim: the core links without them.
 """
 
 import re

@@ -140,7 +140,7 @@ TEST(fork_does_not_deadlock_with_threads_that_allocate_inside_stdio) {
     pthread_t threads[COUNT_OF(kinds)];
     for (size_t i = 0; i < COUNT_OF(kinds); i++)
         assert_int_equal(pthread_create(&threads[i], NULL, kinds[i].body, kinds[i].argument), 0);
-    size_t rounds = test_count("DAM_TEST_FORKS", 3000);
+    size_t rounds = test_count("DAM_TEST_FORKS", 600);
     for (size_t round = 0; round < rounds; round++)
         fork_once();
     atomic_store(&stop, true);

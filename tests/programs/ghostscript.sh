@@ -27,7 +27,8 @@ same_pages() {
 ghostscript raster png16m raster%d.png -r150 -dTextAlphaBits=4 -dGraphicsAlphaBits=4 "$inputs/pages.ps"
 same_pages raster .png
 
-ghostscript bands ppmraw bands%d.ppm -r200 -dNumRenderingThreads=2 -dMaxBitmap=0 -dBufferSpace=2000000 "$inputs/pages.ps"
+ghostscript bands ppmraw bands%d.ppm -r200 -dNumRenderingThreads=2 -dMaxBitmap=0 -dBufferSpace=2000000 \
+    "$inputs/pages.ps"
 same_pages bands .ppm
 
 ghostscript separate psdcmyk separate%d.psd -r72 "$inputs/pages.ps"

@@ -68,7 +68,8 @@ make_history() {
         }' ../names
     }
     for ((step = 1; step <= steps; step++)); do
-        export GIT_AUTHOR_DATE="@$((1700000000 + step * 3600)) +0100" GIT_COMMITTER_DATE="@$((1700000600 + step * 3600)) +0000"
+        export GIT_AUTHOR_DATE="@$((1700000000 + step * 3600)) +0100"
+        export GIT_COMMITTER_DATE="@$((1700000600 + step * 3600)) +0000"
         if ((step % 8 == 3)); then
             git checkout -q -b "side-$step"
         fi

@@ -13,8 +13,8 @@
 #        same_file PATH...               what the two runs wrote below $work/plain and $work/dam, byte by byte
 #
 # Rules
-#   R1  Both runs get the same command line, the same input and the same environment but for what run_dam adds. A command
-#       names the files it writes relative to its directory, so that no path can make the outputs differ.
+#   R1  Both runs get the same command line, the same input and the same environment but for what run_dam adds. A
+#       command names the files it writes relative to its directory, so that no path can make the outputs differ.
 #   R2  A run fails the test when its exit status is not 0; a run on DAM also when a line of its standard error begins
 #       with "dam:" (a fault, a warning), or when the dynamic linker could not preload the library.
 #   R3  That DAM was there is not assumed. The dynamic linker writes down what it does (LD_DEBUG), one file for each
@@ -22,8 +22,8 @@
 #       programs the test is about must be among those images, with `malloc` bound to the library.
 #   R4  A server is a child of the test, dies with it (also when the test is killed), and is stopped by its process id.
 #   R5  DAM_OPTIONS comes from outside and goes through to the program: the same script is the size_classes=pow2 test.
-#   R6  All files live in one directory under TMPDIR, removed at the end. After a failure the outputs ($log) are copied to
-#       the current directory, which under ctest is the scratch directory of the test.
+#   R6  All files live in one directory under TMPDIR, removed at the end. After a failure the outputs ($log) are copied
+#       to the current directory, which under ctest is the scratch directory of the test.
 #   R7  Nothing is compared with nothing: an output or a file that is empty in the run without DAM fails the test.
 #
 # Environment: DAM_PRELOAD, the library (needed). DAM_SOURCE_DIR, the root of the sources (default: two levels up).
@@ -86,7 +86,8 @@ skip() {
     exit 77
 }
 
-getconf GNU_LIBC_VERSION >/dev/null 2>&1 || skip "this is not glibc, whose dynamic linker can trace what it does (LD_DEBUG)"
+getconf GNU_LIBC_VERSION >/dev/null 2>&1 ||
+    skip "this is not glibc, whose dynamic linker can write down what it does (LD_DEBUG)"
 
 # need PROGRAM PACKAGE: the program (a name or a full path), or the end of the test with the reason.
 need() {
@@ -251,8 +252,8 @@ choose_port() {
 start_server() {
     local variant=$1 name=$2 ready=$3 deadline prefix
     shift 3
-    # R4: the kernel kills the server when this shell is gone. setpriv and env replace themselves, so the id is the server's.
-    # One setpriv does it all, since a change of user would take back what the one before had asked for.
+    # R4: the kernel kills the server when this shell is gone. One setpriv does it all, since a change of user would
+    # take back what another had asked for. It and env replace themselves, so the process id is the server's.
     prefix_of "$variant" "$name" --pdeathsig KILL
     (cd -- "$work/$variant" && exec "${prefix[@]}" "$@") \
         >"$log/$name.$variant.out" 2>"$log/$name.$variant.err" </dev/null &

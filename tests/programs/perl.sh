@@ -6,7 +6,8 @@ set -euo pipefail
 . "$(dirname -- "$0")/lib.sh"
 
 need perl perl
-perl -e 'use threads; use JSON::PP; use Storable; use Pod::Man' 2>/dev/null || skip "perl has no threads, JSON::PP, Storable or Pod::Man; on Debian they come with the package perl"
+perl -e 'use threads; use JSON::PP; use Storable; use Pod::Man' 2>/dev/null ||
+    skip "perl has no threads, JSON::PP, Storable or Pod::Man; on Debian they come with the package perl"
 
 export PERL_HASH_SEED=0
 
@@ -25,6 +26,6 @@ done
 # shellcheck disable=SC2016 # $_ and @ARGV are Perl's
 same pod2text perl -MPod::Text -e 'Pod::Text->new(width => 90)->parse_file($_) for @ARGV' "${found[@]}"
 # shellcheck disable=SC2016
-same pod2man perl -MPod::Man -e \
-    'Pod::Man->new(name => "manual", release => 1, date => "2000-01-01", center => "manual")->parse_file($_) for @ARGV' \
-    "${found[@]}"
+same pod2man perl -MPod::Man -e '
+    my %title = (name => "manual", release => 1, date => "2000-01-01", center => "manual");
+    Pod::Man->new(%title)->parse_file($_) for @ARGV' "${found[@]}"

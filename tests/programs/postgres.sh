@@ -24,7 +24,8 @@ need "$bin_dir/pg_dump" postgresql-client
 need setpriv util-linux
 
 if [ "$(id -u)" -eq 0 ]; then
-    id postgres >/dev/null 2>&1 || skip "postgres does not run as root, and there is no user postgres: package postgresql"
+    id postgres >/dev/null 2>&1 ||
+        skip "there is no user postgres (and root cannot run postgres); on Debian it comes with the package postgresql"
     user_options=(--reuid=postgres --regid=postgres --init-groups)
     chown postgres "$work/plain" "$work/dam" "$work/home"
 fi

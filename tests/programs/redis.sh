@@ -1,10 +1,11 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: MIT
-# redis.sh: a redis server on DAM, under redis-benchmark. A server that keeps millions of small blocks for long,
+# redis.sh: a redis server on DAM, under redis-benchmark. A server that keeps many small blocks for long,
 # replaces and resizes them in any order, counts them by malloc_usable_size, frees some in another thread, and forks to
 # save itself.
 #
-#   fixed data    100,000 commands on every kind of value, always the same: DEBUG DIGEST tells that two servers hold the same
+#   fixed data    100,000 commands on every kind of value, always the same: DEBUG DIGEST tells whether two servers
+#                 hold the same
 #   benchmark     redis-benchmark, whose client is on DAM as well; pipelines, many clients, values up to 64 KiB
 #   churn         random keys of all kinds in a second database, freed all at once by another thread
 #   save, load    a forked child writes the data out; another server reads them
@@ -58,7 +59,8 @@ start() {
         --enable-debug-command local --daemonize no --dbfilename dump.rdb --dir . --maxmemory 600mb --databases 4 \
         --activerehashing yes --lazyfree-lazy-user-del yes --lazyfree-lazy-user-flush yes
     cli INFO server >"$log/$2.$1.info"
-    grep -q "^process_id:$server_pid" "$log/$2.$1.info" || die "the server on port $port is not the one that was started"
+    grep -q "^process_id:$server_pid" "$log/$2.$1.info" ||
+        die "the server on port $port is not the one that was started"
 }
 
 # load VARIANT ROUND: sends the fixed data.
@@ -94,7 +96,8 @@ live() {
         load "$variant" 1
         echo "fixed $(cli DEBUG DIGEST) $(cli DBSIZE)"
 
-        benchmark "$variant" many -n 40000 -c 50 -P 8 -d 100 -t ping,set,get,incr,lpush,rpush,lpop,rpop,sadd,hset,spop,zadd,mset
+        benchmark "$variant" many -n 40000 -c 50 -P 8 -d 100 \
+            -t ping,set,get,incr,lpush,rpush,lpop,rpop,sadd,hset,spop,zadd,mset
         benchmark "$variant" large -n 1500 -c 20 -d 65536 -t set,get,lpush,lpop,mset
         echo "benchmark $(cli DEBUG DIGEST) $(cli DBSIZE)"
 
@@ -119,7 +122,7 @@ live() {
 
         start "$variant" loaded
         echo "loaded $(cli DEBUG DIGEST) $(cli DBSIZE)"
-        info stats expired_keys evicted_keys total_error_replies
+        info stats expired_keys evicted_keys
         stop_server "$variant" loaded TERM
     } >"$log/digests.$variant"
 }

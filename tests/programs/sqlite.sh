@@ -16,4 +16,5 @@ same_file shop.db
 # The files are equal, so what follows is the same question about each file to each run.
 same dump sqlite3 -bail -batch -readonly shop.db .dump
 cp -- "$log/dump.plain.out" "$work/dump.sql"
-same restore sqlite3 -bail -batch restored.db ".read $work/dump.sql" 'PRAGMA integrity_check' 'SELECT count(*) FROM "order"'
+same restore sqlite3 -bail -batch restored.db ".read $work/dump.sql" \
+    'PRAGMA integrity_check' 'SELECT count(*) FROM "order"'

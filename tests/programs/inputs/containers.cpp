@@ -232,8 +232,8 @@ int main() {
     std::cout << "weight of the tree: " << weigh(whole) << '\n';
     std::cout << "letters passed between threads: " << pass_strings(20000) << '\n';
 
-    // More than the address space holds: operator new must throw, and the program must go on. The volatile pointer keeps
-    // the compiler from leaving the allocations out.
+    // More than the address space holds: operator new must throw, and the program must go on. The volatile pointer
+    // keeps the compiler from leaving the allocations out.
     const volatile std::size_t too_much = std::size_t(1) << 62;
     static char *volatile block;
     try {

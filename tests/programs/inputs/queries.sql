@@ -15,7 +15,8 @@ ALTER TABLE item ADD PRIMARY KEY (id);
 CREATE INDEX ON item (shelf, price DESC);
 CREATE INDEX ON item USING gin (data jsonb_path_ops);
 CREATE TABLE sale AS
-SELECT n AS id, 1 + n * 48271::bigint % 60000 AS item, n % 365 AS day, n * 31 % 13 AS amount FROM generate_series(1, 150000) AS n;
+SELECT n AS id, 1 + n * 48271::bigint % 60000 AS item, n % 365 AS day, n * 31 % 13 AS amount
+FROM generate_series(1, 150000) AS n;
 ANALYZE;
 
 \echo join, group, sort
@@ -47,7 +48,8 @@ FROM (SELECT day, sum(amount) AS total FROM sale GROUP BY day) AS days ORDER BY 
 SELECT md5(array_to_string(array_agg(id ORDER BY price, id), ',')) FROM item;
 SELECT count(*), sum((data ->> 'size')::int) FROM item WHERE data @> '{"tags": [3]}';
 SELECT md5(jsonb_agg(data ORDER BY id)::text), length(jsonb_agg(data)::text) FROM item;
-SELECT count(*), sum(length(regexp_replace(name, '([a-f]+)(\d+)', '<\2\1>', 'g'))) FROM item WHERE name ~ '^[a-f]{2,}\d';
+SELECT count(*), sum(length(regexp_replace(name, '([a-f]+)(\d+)', '<\2\1>', 'g'))) FROM item
+WHERE name ~ '^[a-f]{2,}\d';
 SELECT length(string_agg(repeat(name, id % 50), '')) FROM item WHERE id <= 20000;
 
 \echo a function that builds strings, catches errors and calls itself

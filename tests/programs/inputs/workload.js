@@ -71,7 +71,8 @@ async function main() {
         compressions.push(util.promisify(zlib.deflate)(text, { level }));
         compressions.push(util.promisify(zlib.gzip)(text.slice(0, 300000 * level), { level, memLevel: level }));
     }
-    compressions.push(util.promisify(zlib.brotliCompress)(text, { params: { [zlib.constants.BROTLI_PARAM_QUALITY]: 5 } }));
+    const quality = { [zlib.constants.BROTLI_PARAM_QUALITY]: 5 };
+    compressions.push(util.promisify(zlib.brotliCompress)(text, { params: quality }));
     const packed = await Promise.all(compressions);
     report('compress', ...packed.map((data) => data.length));
     const unpacked = await Promise.all([
@@ -113,12 +114,15 @@ async function main() {
     report('words', counts.size, sorted.slice(0, 5).flat().join(','));
     report('replace', checksum(text.replace(/(\w)(\w+)/g, (whole, first, rest) => rest + first.toUpperCase())));
 
-    const tree = JSON.parse(JSON.stringify(sorted.map(([word, count], index) => ({ word, count, index, tags: [word, [index]] }))));
+    const records = sorted.map(([word, count], index) => ({ word, count, index, tags: [word, [index]] }));
+    const tree = JSON.parse(JSON.stringify(records));
     report('json', checksum(JSON.stringify(tree)), structuredClone(tree).length);
 
-    const source = Array.from({ length: 4000 }, (_, i) => `function f${i}(a) { return a % ${i + 2} ? [a, ${i}] : f${(i * 7) % 4000}(a + 1); }`);
-    const context = vm.createContext({});
-    report('compile', vm.runInContext(`${source.join('\n')}\n[${source.map((_, i) => `f${i}(${i})`).join(',')}].length`, context));
+    const functions = Array.from({ length: 4000 }, (_, i) =>
+        `function f${i}(a) { return a % ${i + 2} ? [a, ${i}] : f${(i * 7) % 4000}(a + 1); }`);
+    const calls = functions.map((_, i) => `f${i}(${i})`);
+    const source = `${functions.join('\n')}\n[${calls.join(',')}].length`;
+    report('compile', vm.runInContext(source, vm.createContext({})));
 
     const answers = await runWorkers(4);
     report('workers', ...answers.map(({ counts: words, bytes }) => `${words.size}/${bytes.length}/${bytes[9]}`));

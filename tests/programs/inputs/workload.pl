@@ -92,7 +92,8 @@ my $encoded = $json->encode(\%some);
 report 'json', checksum($encoded), checksum($json->encode($json->decode($encoded)));
 my $clone = dclone(\%places);
 delete $clone->{$_} for grep { @{ $clone->{$_} } < 5 } keys %$clone;
-report 'clone', scalar(keys %$clone), checksum(join ' ', map { @$_ } map { @$_ } @{ thaw(freeze([ map { $clone->{$_} } @common ])) });
+my $thawed = thaw(freeze([ map { $clone->{$_} } @common ]));
+report 'clone', scalar(keys %$clone), checksum(join ' ', map { @$_ } map { @$_ } @$thawed);
 my $dumped = Dumper([ @sorted[ 0 .. 1999 ] ]);
 my $evaluated = do { no strict; eval $dumped } or die $@;
 report 'dumper', checksum($dumped), scalar @$evaluated;
@@ -109,7 +110,8 @@ my @threads = map {
         while (defined(my $path = $jobs->dequeue)) {
             my %count;
             $count{$_}++ for $text{$path} =~ /\w+/g;
-            $results->enqueue([ $path, scalar keys %count, checksum(join ' ', map { "$_$count{$_}" } sort keys %count) ]);
+            my $all_counts = join ' ', map { "$_$count{$_}" } sort keys %count;
+            $results->enqueue([ $path, scalar keys %count, checksum($all_counts) ]);
             $done++;
         }
         return $done;

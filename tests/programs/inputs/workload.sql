@@ -29,7 +29,8 @@ WITH RECURSIVE numbers(n, x) AS (
     SELECT 1, 54321 UNION ALL SELECT n + 1, (x * 1103515245 + 12345) % 2147483648 FROM numbers WHERE n < 120000)
 INSERT INTO "order"
 SELECT n, 1 + (x >> 7) % 2000, (x >> 5) % 365, (x >> 3) % 100000,
-       json_object('items', json_array(x % 7, x % 11, x % 13), 'comment', substr(hex(x) || hex(n * x), 1, (x >> 9) % 30))
+       json_object('items', json_array(x % 7, x % 11, x % 13),
+                   'comment', substr(hex(x) || hex(n * x), 1, (x >> 9) % 30))
 FROM numbers;
 COMMIT;
 
@@ -64,7 +65,8 @@ SELECT count(*), sum(length(t)) FROM (
 
 .print full-text search
 CREATE VIRTUAL TABLE text USING fts5(name, city, details, tokenize = 'porter unicode61');
-INSERT INTO text SELECT name, city, details FROM customer JOIN "order" ON customer_id = customer.id WHERE "order".id <= 8000;
+INSERT INTO text
+SELECT name, city, details FROM customer JOIN "order" ON customer_id = customer.id WHERE "order".id <= 8000;
 SELECT rowid, snippet(text, 2, '[', ']', '...', 6) FROM text WHERE text MATCH 'custom* AND 00042 NOT zzz*' LIMIT 5;
 SELECT count(*) FROM text WHERE text MATCH 'NEAR(items comment, 5)';
 INSERT INTO text(text) VALUES ('optimize');

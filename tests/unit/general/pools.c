@@ -2,7 +2,7 @@
 /* pools.c: the general pools of a heap: how they grow, which one serves, when they go, and how they change hands. */
 #include "unit/general/general_layer.h"
 
-#include "unit/support/fake_os.h"
+#include "unit/support/no_memory.h"
 
 static struct general_heap heap;
 static struct general_heap other;
@@ -76,18 +76,8 @@ TEST(each_pool_is_twice_the_last_from_256_kibibytes_to_4_mebibytes) {
 TEST(a_pool_that_is_refused_is_asked_for_at_half_the_size_down_to_what_the_request_needs) {
     for (size_t i = 0; i < 4; i++)
         layer_add_pool(&heap, 300, GRANULE_BYTES); /* the next would have 4 MiB */
-    /* All slices there are, are taken: from now on it must ask the system. */
-    static struct region *regions[1024];
-    static void *slices[1024];
-    bool zeroed;
-    size_t slice_count = 0;
-    fake_os.map_bytes_max = 0;
-    dam_central_enter();
-    while (slice_count < COUNT_OF(slices) &&
-           (slices[slice_count] = dam_region_take(1, &regions[slice_count], &zeroed)) != NULL)
-        slice_count++;
-    dam_central_leave();
-    assert_true(slice_count < COUNT_OF(slices));
+    static struct hoard hoard;
+    no_memory_begin(&hoard);
     assert_null(dam_general_create_pool(&heap, GENERAL_SIZE_MAX, GRANULE_BYTES));
     fake_os.map_bytes_max = 20 * SLICE_BYTES;
     struct pool *pool = dam_general_create_pool(&heap, GENERAL_SIZE_MAX, GRANULE_BYTES);
@@ -96,11 +86,7 @@ TEST(a_pool_that_is_refused_is_asked_for_at_half_the_size_down_to_what_the_reque
     dam_pool_own_new(pool);
     dam_general_enlist_new(&other, name_of(&other), pool);
     assert_ptr_equal(pool_of(layer_alloc(&other, GENERAL_SIZE_MAX)), pool);
-    fake_os_reset();
-    dam_central_enter();
-    for (size_t i = 0; i < slice_count; i++)
-        dam_region_give(regions[i], slices[i], 1);
-    dam_central_leave();
+    no_memory_end(&hoard);
 }
 
 TEST(what_has_been_touched_reaches_to_the_end_of_the_farthest_block) {

@@ -24,7 +24,6 @@ TEST(every_kind_of_fault_has_its_own_words_and_hint) {
         {FAULT_HEADER, "damaged block header", HINT_HEADER},
         {FAULT_WRITE_AFTER_FREE, "write to a free block", HINT_WRITE_AFTER_FREE},
         {FAULT_WRONG_SIZE, "wrong size", HINT_WRONG_SIZE},
-        {FAULT_METADATA, "damaged allocator state", HINT_METADATA},
     };
 #define ONE_MORE(name, words, hint) +1
     assert_int_equal(COUNT_OF(KINDS), 0 DAM_FAULT_TABLE(ONE_MORE));
