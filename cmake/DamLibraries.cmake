@@ -44,7 +44,11 @@ function(dam_add_library target kind output_name)
     target_include_directories(${target} INTERFACE $<BUILD_INTERFACE:${CMAKE_CURRENT_SOURCE_DIR}/include>
                                                    $<INSTALL_INTERFACE:${CMAKE_INSTALL_INCLUDEDIR}>)
     target_link_libraries(${target} PRIVATE Threads::Threads) # part of libc since glibc 2.34, and in musl
-    if(kind STREQUAL "SHARED")
+    if(kind STREQUAL "STATIC")
+        # The option stats_at_exit is served by a destructor beside this function, which nobody calls by name: without
+        # a request for it the linker would leave it in the archive.
+        target_link_options(${target} INTERFACE "LINKER:--undefined=dam_statistics_print")
+    else()
         dam_set_shared_link_flags(${target} ${CMAKE_CURRENT_SOURCE_DIR}/src/lib${output_name}.map)
     endif()
 endfunction()

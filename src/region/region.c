@@ -248,8 +248,7 @@ static void purge_regions_older_than(uint32_t age_ms) {
 }
 
 /* Oldest first, approximately: each round halves the age that is allowed to stay. */
-static void purge_down_to(size_t bytes_max) {
-    dam_mapping_purge_down_to(bytes_max);
+static void purge_regions_down_to(size_t bytes_max) {
     for (uint32_t age_ms = (uint32_t)DAM_SETTING(purge_delay_ms); dam_dirty.bytes > bytes_max; age_ms /= 2) {
         purge_regions_older_than(age_ms);
         if (age_ms == 0)
@@ -259,8 +258,11 @@ static void purge_down_to(size_t bytes_max) {
 
 void dam_region_purge_due(void) {
     size_t dirty_max = DAM_SETTING(dirty_max);
-    if (UNLIKELY(dam_dirty.bytes > dirty_max))
-        purge_down_to(dirty_max - dirty_max / 4);
+    if (UNLIKELY(dam_dirty.bytes > dirty_max)) {
+        dam_mapping_purge_down_to(dirty_max);
+        if (dam_dirty.bytes > dirty_max)
+            purge_regions_down_to(dirty_max - dirty_max / 4); /* more than needed, so that it is not needed again at once */
+    }
     uint64_t delay_ms = DAM_SETTING(purge_delay_ms);
     uint64_t now_ms = dam_os_now_ms();
     /* Looking often enough that nothing stays more than a quarter longer than it should. */

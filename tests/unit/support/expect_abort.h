@@ -63,12 +63,11 @@ static inline void report_hint(struct text *text, const char *hint) {
 }
 
 #define HINT_DOUBLE_FREE "the block was already released; look for a second owner of the pointer"
-#define HINT_FOREIGN_POINTER "the address was never given out by this allocator"
+#define HINT_FOREIGN_POINTER "no block is there: it was never given out by DAM, or was a large block and is gone"
 #define HINT_NOT_A_BLOCK "the address lies inside a DAM pool, but no block starts there"
 #define HINT_OVERFLOW "the bytes behind the requested size were changed"
 #define HINT_HEADER "something wrote just before this block: it, or the block in front of it"
 #define HINT_WRITE_AFTER_FREE "a released block was written through a stale pointer"
 #define HINT_WRONG_SIZE "the size given at release is not the size the block was requested with"
-#define HINT_METADATA "a count or list of DAM itself is impossible"
 
 #endif
