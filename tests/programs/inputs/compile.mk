@@ -23,7 +23,7 @@ endif
 c: $(c_files:%.c=out/%.o)
 c++: out/containers.s out/containers
 lto: out/whole.o
-analysis: $(patsubst %.c,out/%.diagnostics,$(filter src/general/% src/front/%,$(c_files)))
+analysis: $(patsubst %.c,out/%.diagnostics,$(filter src/front/% src/region/%,$(c_files)))
 
 out/%.o: $(sources)/%.c
 	mkdir -p $(@D)
