@@ -7,6 +7,8 @@
 #include "support/memory_use.h"
 #include "support/test.h"
 
+#include <pthread.h>
+
 #define SIZE_COUNT COUNT_OF(SIZES_OF_EVERY_LAYER)
 
 /* What measurement noise and stocks kept for reuse may add once the first rounds are over. */
@@ -54,6 +56,53 @@ TEST(destroying_a_heap_frees_all_its_blocks_in_every_layer) {
         assert_no_growth_since(before);
     }
 }
+
+/* ---- Heaps whose blocks others have released in part ---------------------------------------------------------------
+ */
+
+struct sharing {
+    unsigned char **blocks;
+    size_t count;
+};
+
+/* One block in a hundred: something of nearly every pool. */
+static void *free_some(void *argument) {
+    const struct sharing *sharing = argument;
+    for (size_t i = 0; i < sharing->count; i += 100)
+        dam_free(sharing->blocks[i]);
+    return NULL;
+}
+
+/* Whoever releases a block of a full pool may become the pool's owner; it must stay the heap's all the same. */
+TEST(destroying_a_heap_frees_the_pools_that_another_thread_has_released_a_block_of) {
+    enum { COUNT_MAX = 16 * 1024 * 1024 / 64 };
+    static unsigned char *blocks[COUNT_MAX];
+    static const size_t SIZES[] = {64, 200, 1000, 20000};
+    for (size_t i = 0; i < COUNT_OF(SIZES); i++) {
+        struct usage before = {0, 0};
+        struct sharing sharing = {blocks, 16 * MIB / SIZES[i]};
+        for (int round = 0; round < 16; round++) {
+            dam_heap *heap = dam_heap_create();
+            assert_non_null(heap);
+            for (size_t j = 0; j < sharing.count; j++) {
+                blocks[j] = dam_heap_malloc(heap, SIZES[i]);
+                assert_non_null(blocks[j]);
+                memset(blocks[j], 0x6C, SIZES[i]);
+            }
+            pthread_t thread;
+            assert_int_equal(pthread_create(&thread, NULL, free_some, &sharing), 0);
+            assert_int_equal(pthread_join(thread, NULL), 0);
+            (void)free_some(&(struct sharing){blocks + 1, sharing.count - 1});
+            dam_heap_destroy(heap);
+            if (round == 3)
+                before = usage_now();
+        }
+        assert_no_growth_since(before);
+    }
+}
+
+/* ---- Many heaps ---------------------------------------------------------------------------------------------------
+ */
 
 TEST(thousands_of_empty_heaps_come_and_go_without_growth) {
     struct usage before = {0, 0};
@@ -114,6 +163,7 @@ TEST(a_thousand_heaps_may_live_at_once) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(destroying_a_heap_frees_all_its_blocks_in_every_layer),
+        cmocka_unit_test(destroying_a_heap_frees_the_pools_that_another_thread_has_released_a_block_of),
         cmocka_unit_test(thousands_of_empty_heaps_come_and_go_without_growth),
         cmocka_unit_test(thousands_of_heaps_with_a_block_of_every_layer_come_and_go_without_growth),
         cmocka_unit_test(a_thousand_heaps_may_live_at_once),

@@ -211,7 +211,7 @@ static void print_summary(void *argument) {
 }
 
 /* The words of line number `line`, without what is between them. */
-static void assert_line(const char *text, size_t line, const char *format, ...) {
+__attribute__((format(printf, 3, 4))) static void assert_line(const char *text, size_t line, const char *format, ...) {
     char expected[200];
     va_list arguments;
     va_start(arguments, format);
