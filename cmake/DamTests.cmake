@@ -205,8 +205,8 @@ function(dam_also_under_valgrind)
         return()
     endif()
     foreach(name IN LISTS ARGN)
-        dam_register(${name}.valgrind valgrind "" 1500 FALSE ${DAM_VALGRIND_COMMAND} --quiet --error-exitcode=99
-                     --track-origins=yes $<TARGET_FILE:${name}>)
+        dam_register(${name}.valgrind valgrind "" 1500 FALSE ${DAM_VALGRIND_COMMAND} --quiet
+                     --error-exitcode=99 $<TARGET_FILE:${name}>)
     endforeach()
 endfunction()
 

@@ -2,7 +2,6 @@
 /* direct.c: see direct.h. Not here: the stock of mappings and the reuse of slices (region/). */
 #include "direct/direct.h"
 
-#include "base/assert.h"
 #include "base/bits.h"
 #include "base/options_table.h"
 #include "guard/fault.h"

@@ -3,7 +3,7 @@
  *
  *   malloc(n)   n <= 256    -> the heap's current pool of that class -> pop
  *               n <= 65536  -> the heap's quick list of that class   -> pop
- *               else, or when that has nothing                       -> front_alloc_slow
+ *               else, or when that has nothing                       -> dam_front_alloc_slow
  *
  *   free(p)     pool map -> the pool's owner is my heap              -> push
  *               else                                                 -> dam_free_of_others

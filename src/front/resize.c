@@ -6,11 +6,11 @@
  *
  * So small -> general -> direct and back need no code of their own. Not here: how a layer resizes. */
 #include <errno.h>
+#include <stdatomic.h>
 #include <stdint.h>
 #include <string.h>
 
 #include "base/bits.h"
-#include "base/options_table.h"
 #include "direct/direct.h"
 #include "front/front.h"
 #include "front/front_fast.h"
@@ -83,7 +83,7 @@ static void *move_to(void *moved, void *block, size_t old_bytes, size_t size) {
     return moved;
 }
 
-/* A large block that grows takes its pages along. */
+/* A large block that grows takes its pages along; NULL if it is not one or cannot. */
 static void *move_pages(struct pool *pool, size_t size) {
     return pool_layer(pool) == LAYER_DIRECT && size > pool->bytes ? dam_direct_move(pool, size) : NULL;
 }
@@ -91,6 +91,20 @@ static void *move_pages(struct pool *pool, size_t size) {
 static void *out_of_memory(void) {
     errno = ENOMEM;
     return NULL;
+}
+
+/* Whether a small block was ever kept for a smaller size than its class serves. Relaxed: whoever releases such a block has
+ * it from the thread that kept it. */
+static atomic_bool small_kept_for_less;
+
+/* There is no memory for a smaller block; this one is kept for the smaller size, so that shrinking never fails. */
+static void *keep_instead(struct pool *pool, void *block, size_t size, int saved_errno) {
+    if (pool_layer(pool) == LAYER_SMALL)
+        atomic_store_explicit(&small_kept_for_less, true, memory_order_relaxed);
+    else if (!resize_in_place(pool, block, size))
+        return NULL;
+    errno = saved_errno;
+    return block;
 }
 
 void *dam_front_realloc(void *block, size_t size) {
@@ -114,11 +128,14 @@ void *dam_front_realloc(void *block, size_t size) {
     }
     int saved_errno = errno;
     moved = move_to(front_malloc(size), block, old_bytes, size);
-    if (moved == NULL && size <= old_bytes && (pool_layer(pool) == LAYER_SMALL || resize_in_place(pool, block, size))) {
-        errno = saved_errno; /* nothing smaller to be had: what we have will do */
-        return block;
-    }
-    return moved;
+    return moved == NULL && size <= old_bytes ? keep_instead(pool, block, size, saved_errno) : moved;
+}
+
+/* A general block is resized by its heap's owner, which is the heap, under its lock. */
+static bool resize_in_heap(struct heap *heap, struct pool *pool, void *block, size_t size) {
+    if (pool_layer(pool) == LAYER_GENERAL)
+        return size <= GENERAL_SIZE_MAX && dam_first_class_resize(heap, pool, block, size);
+    return resize_in_place(pool, block, size);
 }
 
 /* A direct block stays in its heap when its pages move, since its pool does. */
@@ -133,10 +150,7 @@ void *dam_front_heap_realloc(struct heap *heap, void *block, size_t size) {
     size_t old_bytes = dam_checked_usable_bytes(pool, block, "realloc");
     if (size > PTRDIFF_MAX)
         return out_of_memory();
-    bool stays = pool_layer(pool) == LAYER_GENERAL
-                     ? size <= GENERAL_SIZE_MAX && dam_first_class_resize(heap, pool, block, size)
-                     : resize_in_place(pool, block, size);
-    if (stays)
+    if (resize_in_heap(heap, pool, block, size))
         return block;
     void *moved = pool->direct_heap == heap ? move_pages(pool, size) : NULL;
     if (moved != NULL)
@@ -151,21 +165,57 @@ size_t dam_front_usable_size(const void *block) {
 }
 
 /* What the program says the size was must be what a block of that size is: exactly, where the layer knows the request; a
- * small block knows only its class. */
+ * small block knows only its class. What fits the small layer is asked for rounded up to its alignment (alloc.c), and a
+ * direct pool that had to stand in for it remembers it so. */
 static bool is_size_right(const struct pool *pool, size_t usable_bytes, size_t size, size_t alignment) {
+    size_t asked = size;
+    if (size <= SMALL_SIZE_MAX && alignment <= SMALL_SIZE_MAX && alignment > GRANULE_BYTES)
+        asked = round_up(size == 0 ? 1 : size, alignment);
     switch (pool_layer(pool)) {
-    case LAYER_SMALL: {
-        size_t asked = alignment > GRANULE_BYTES ? round_up(size == 0 ? 1 : size, alignment) : size;
-        return is_of_same_class(pool, asked);
-    }
+    case LAYER_SMALL:
+        return is_of_same_class(pool, asked) ||
+               (asked <= usable_bytes && atomic_load_explicit(&small_kept_for_less, memory_order_relaxed));
     case LAYER_GENERAL:
         return usable_bytes == (size == 0 ? 1 : size);
     case LAYER_DIRECT:
-        return pool->requested_bytes == size;
+        return pool->requested_bytes == asked;
     case LAYER_NONE:
         break;
     }
     return false;
+}
+
+static const char *layer_name(enum layer layer) {
+    switch (layer) {
+    case LAYER_SMALL:
+        return "small";
+    case LAYER_GENERAL:
+        return "general";
+    case LAYER_DIRECT:
+        return "direct";
+    case LAYER_NONE:
+        break;
+    }
+    return "no";
+}
+
+_Noreturn static void report_wrong_size(const struct pool *pool, const void *block, size_t usable_bytes, size_t size) {
+    size_t requested = pool_layer(pool) == LAYER_DIRECT ? pool->requested_bytes : usable_bytes;
+    struct dam_fault fault = {
+        .kind = FAULT_WRONG_SIZE,
+        .operation = "free_sized",
+        .address = block,
+        .layer = layer_name(pool_layer(pool)),
+        .pool_start = pool_start(pool),
+        .pool_bytes = pool->bytes,
+        .block = block,
+        .block_bytes = usable_bytes,
+        .state = "live",
+        .has_words = true,
+        .expected = requested,
+        .found = size,
+    };
+    dam_fault_report(&fault);
 }
 
 void dam_front_free_sized(void *block, size_t size, size_t alignment) {
@@ -173,26 +223,9 @@ void dam_front_free_sized(void *block, size_t size, size_t alignment) {
         return;
     struct pool *pool = pool_of(block);
     size_t usable_bytes = dam_checked_usable_bytes(pool, block, "free_sized");
-    if (UNLIKELY(!is_size_right(pool, usable_bytes, size, alignment) ||
-                 ((uintptr_t)block & (alignment - 1)) != 0)) {
-        struct dam_fault fault = {
-            .kind = FAULT_WRONG_SIZE,
-            .operation = "free_sized",
-            .address = block,
-            .layer = pool_layer(pool) == LAYER_SMALL     ? "small"
-                     : pool_layer(pool) == LAYER_GENERAL ? "general"
-                                                         : "direct",
-            .pool_start = pool_start(pool),
-            .pool_bytes = pool->bytes,
-            .block = block,
-            .block_bytes = usable_bytes,
-            .state = "live",
-            .has_words = true,
-            .expected = pool_layer(pool) == LAYER_DIRECT ? pool->requested_bytes : usable_bytes,
-            .found = size,
-        };
-        dam_fault_report(&fault);
-    }
+    bool is_aligned = ((uintptr_t)block & (alignment - 1)) == 0;
+    if (UNLIKELY(!is_aligned || !is_size_right(pool, usable_bytes, size, alignment)))
+        report_wrong_size(pool, block, usable_bytes, size);
     front_free(block);
 }
 

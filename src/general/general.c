@@ -6,13 +6,11 @@
  * (free_index.c), which pools several heaps share (heap/). */
 #include "general/general.h"
 
-#include "base/assert.h"
 #include "base/bits.h"
 #include "general/block.h"
 #include "general/general_blocks.h"
 #include "general/general_fast.h"
 #include "general/general_fault.h"
-#include "guard/fault.h"
 #include "guard/secret.h"
 #include "pool/ownership.h"
 #include "pool/pool_map.h"
@@ -304,7 +302,8 @@ void *dam_general_alloc(struct general_heap *heap, size_t size, size_t alignment
 /* ---- Pools come, change hands, and go ---------------------------------------------------------------------------- */
 
 struct pool *dam_general_create_pool(struct general_heap *heap, size_t size, size_t alignment) {
-    size_t needed = round_up(size + size / CLASS_STEPS + alignment + 4 * GRANULE_BYTES, SLICE_BYTES);
+    uint32_t granules = class_granules(dam_blocks_class_with_alignment(general_class_for(size), alignment));
+    size_t needed = round_up(block_bytes_of_granules(granules) + BLOCK_OVERHEAD_BYTES * 2, SLICE_BYTES);
     size_t bytes = heap->next_pool_bytes;
     struct pool_request request = {
         .layer = LAYER_GENERAL,

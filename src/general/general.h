@@ -62,9 +62,11 @@ void dam_general_heap_init(struct general_heap *heap);
  * if that takes a pool more. */
 void *dam_general_alloc(struct general_heap *heap, size_t size, size_t alignment);
 
-/* Lets go of what is nearly full, then makes a new pool, owned by nobody yet, that can serve the request. */
-struct pool *dam_general_create_pool(struct general_heap *heap, size_t size, size_t alignment);
+/* What the heap does before it takes a new pool: lets go of those that have little left to give. */
 void dam_general_let_go_nearly_full(struct general_heap *heap);
+
+/* A new pool that can serve the request, owned by nobody yet. NULL if memory is refused. */
+struct pool *dam_general_create_pool(struct general_heap *heap, size_t size, size_t alignment);
 
 /* Frees a block of a pool that the heap owns, into the pool's index; reports a fault unless it is live and intact. */
 void dam_general_free(struct general_heap *heap, struct pool *pool, void *block);
@@ -98,7 +100,7 @@ size_t dam_general_check_live(const struct pool *pool, const void *address, cons
 
 size_t dam_general_verify_pool(struct pool *pool);
 
-/* Calls visit for each block of a pool that stands still, with its state and its payload bytes. */
+/* Adds up the blocks of a pool; exact while the pool stands still. */
 struct general_block_figures {
     size_t live_blocks, live_bytes; /* requests */
     size_t quick_bytes, free_bytes; /* payload */

@@ -5,11 +5,9 @@
  * the heap next allocates, or until it is destroyed with everything in it.
  *
  * Lock order: the list of heaps, then a heap, then the central lock. */
-#include "base/assert.h"
 #include "direct/direct.h"
 #include "general/general_fast.h"
 #include "heap/heap.h"
-#include "pool/ownership.h"
 #include "region/central.h"
 #include "region/metadata.h"
 

@@ -5,13 +5,10 @@
  * behind, or make a new one. Not here: the layers' own business; threads coming and going (thread.c). */
 #include "heap/heap.h"
 
-#include "base/assert.h"
-#include "base/bits.h"
 #include "direct/direct.h"
 #include "general/general_fast.h"
 #include "guard/fault.h"
 #include "pool/ownership.h"
-#include "pool/pool_map.h"
 #include "pool/shared_pools.h"
 #include "small/small_fast.h"
 

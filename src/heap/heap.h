@@ -7,7 +7,7 @@
  *   gone heap          what a thread has after its heap was given up at its end; late allocations come from a first-class
  *                      heap that all such threads share
  *
- * H1  A block that dam_heap_alloc returns belongs to a pool owned by the heap, or is direct.
+ * H1  A block that dam_heap_alloc returns belongs to a pool owned by the heap.
  * H2  Every pool is owned, or on a shared list, or full enough to wait for the next free. (A pool that is given up while a
  *     fork has frozen the lists waits for the next free, too, however much of it is free.) */
 #ifndef DAM_HEAP_HEAP_H
@@ -26,10 +26,10 @@
 struct heap {
     struct small_heap small;
     struct general_heap general;
-    struct list link; /* thread heap: idle heaps; first-class heap: all of them */
 
     /* first-class heaps only */
     bool is_first_class;
+    struct list link; /* all first-class heaps */
     struct dam_lock lock;
     struct list direct_pools;
 };

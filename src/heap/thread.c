@@ -3,13 +3,13 @@
  *
  *   no heap --first allocation--> thread heap --thread ends--> gone heap
  *                                      |
- *                                      +--> emptied, onto the list of idle heaps, for the next thread
+ *                                      +--> emptied, its memory for the next thread
  *
  * A thread's end is noticed by the destructor of a thread-specific key. Other destructors may run later and still allocate
  * and free: that is what the gone heap is for. */
+#include <errno.h>
 #include <pthread.h>
 
-#include "base/assert.h"
 #include "base/options_table.h"
 #include "guard/secret.h"
 #include "heap/fork.h"
@@ -30,9 +30,9 @@ static struct heap gone_heap = HEAP_WITHOUT_POOLS;
 _Thread_local struct heap *dam_thread_heap __attribute__((tls_model("initial-exec"))) = &no_heap;
 
 static struct metadata_kind heap_kind = {.bytes = sizeof(struct heap)};
-static struct list idle_heaps = {&idle_heaps, &idle_heaps}; /* under the central lock */
 
 static pthread_key_t thread_end_key;
+static bool has_thread_end_key;
 
 /* The heap of allocations that came before on_load, if any. */
 static struct heap *early_heap;
@@ -65,14 +65,14 @@ static atomic_bool started;
 
 static void thread_ends(void *heap);
 
-/* The order is that of need. pthread_key_create does not allocate; if it fails, all keys are taken, and threads' heaps
- * stay owned after their end: nothing is lost but what they held free. */
+/* The order is that of need. pthread_key_create does not allocate; if it fails, all keys are taken, and a thread's heap stays
+ * owned after its end: its blocks can still be freed, but what it held free is not used again. */
 static void start_all(void) {
     dam_secret_init();
     dam_options_init();
     dam_small_classes_init(DAM_SETTING(size_classes) == SIZE_CLASSES_POW2 ? 1 : 4);
     dam_general_init();
-    (void)pthread_key_create(&thread_end_key, thread_ends);
+    has_thread_end_key = pthread_key_create(&thread_end_key, thread_ends) == 0;
 }
 
 /* Acquire pairs with the release below: whoever finds it started sees everything set up. */
@@ -89,20 +89,10 @@ void dam_start(void) {
 
 /* ---- A thread's heap --------------------------------------------------------------------------------------------- */
 
-static struct heap *take_idle_heap(void) {
-    if (list_is_empty(&idle_heaps))
-        return NULL;
-    struct heap *heap = container_of(idle_heaps.next, struct heap, link);
-    list_unlink(&heap->link);
-    return heap;
-}
-
 static struct heap *make_heap(void) {
     struct heap *heap;
     if (dam_central_try_enter()) {
-        heap = take_idle_heap();
-        if (heap == NULL)
-            heap = dam_metadata_take(&heap_kind);
+        heap = dam_metadata_take(&heap_kind);
         dam_central_leave();
     } else {
         heap = dam_metadata_take_unlocked(&heap_kind);
@@ -110,6 +100,14 @@ static struct heap *make_heap(void) {
     if (heap != NULL)
         dam_heap_init(heap);
     return heap;
+}
+
+/* May allocate, and then errno may change; on success of the allocation that brought us here it must not. */
+static void set_thread_end_key(struct heap *heap) {
+    int saved_errno = errno;
+    if (has_thread_end_key)
+        (void)pthread_setspecific(thread_end_key, heap);
+    errno = saved_errno;
 }
 
 /* The heap is the thread's before the key is set, since setting it may allocate. */
@@ -121,7 +119,7 @@ NEVER_INLINE static struct heap *begin_heap(void) {
     dam_thread_heap = heap;
     if (!loaded && early_heap == NULL)
         early_heap = heap;
-    (void)pthread_setspecific(thread_end_key, heap);
+    set_thread_end_key(heap);
     return heap;
 }
 
@@ -135,18 +133,14 @@ struct heap *dam_thread_heap_or_make(void) {
     return begin_heap();
 }
 
+/* Waits for nothing, not even for a fork to be over: fork may be waiting for this thread, in some library's handler. */
 static void retire_heap(struct heap *heap) {
     dam_heap_give_up(heap);
-    dam_central_enter();
-    list_push_first(&idle_heaps, &heap->link);
-    dam_central_leave();
+    dam_metadata_give(&heap_kind, heap);
 }
 
-/* Nothing is inside stdio here, so waiting for a fork to be over is safe; then what is given up can be shared. */
-static void thread_ends(void *value) {
-    dam_central_enter();
-    dam_central_leave();
-    retire_heap(value);
+static void thread_ends(void *heap) {
+    retire_heap(heap);
     dam_thread_heap = &gone_heap;
 }
 

@@ -9,6 +9,7 @@
 #include "base/options_table.h"
 #include "general/general.h"
 #include "os/os.h"
+#include "pool/ownership.h"
 #include "pool/pool_map.h"
 #include "region/central.h"
 #include "region/metadata.h"
@@ -16,7 +17,7 @@
 static READS_RACY_COUNTERS void add_small(struct layer_statistics *layer, struct pool *pool) {
     size_t carved = RELAXED_LOAD(&pool->carved);
     /* What others have freed is still in the owner's live count; a moment between the two reads may make it look larger. */
-    size_t remote = atomic_load_explicit(&pool->remote, memory_order_relaxed) >> 1 & INT32_MAX;
+    size_t remote = dam_pool_remote_count(pool);
     size_t live = pool->live > remote ? pool->live - remote : 0;
     layer->live_blocks += live;
     layer->live_bytes += live * pool->block_bytes;
@@ -62,11 +63,11 @@ void dam_statistics_read(struct heap_statistics *statistics) {
     dam_pool_read_figures(LAYER_SMALL, &statistics->small.pools);
     dam_pool_read_figures(LAYER_GENERAL, &statistics->general.pools);
     dam_pool_read_figures(LAYER_DIRECT, &statistics->direct.pools);
-    bool entered = dam_central_try_enter(); /* pools stay while we look, unless a fork has frozen the lock */
+    if (!dam_central_try_enter())
+        return; /* a fork is under way, and pools may go while we look: what the pools hold is left at 0 */
     dam_pool_map_visit(add_pool, statistics);
     dam_region_read_figures(&statistics->regions);
-    if (entered)
-        dam_central_leave();
+    dam_central_leave();
 }
 
 /* ---- The summary ------------------------------------------------------------------------------------------------- */
@@ -81,7 +82,7 @@ __attribute__((format(printf, 1, 2))) static void print_line(const char *format,
         dam_os_write_stderr(line, (size_t)length < sizeof line ? (size_t)length : sizeof line - 1);
 }
 
-/* A size in at most seven characters. */
+/* A size in at most eight characters. */
 struct size_text {
     char text[16];
 };
@@ -100,7 +101,7 @@ static struct size_text size_text(size_t bytes) {
 }
 
 static void print_layer(const char *name, const struct layer_statistics *layer) {
-    print_line("dam: %-8s %8zu %9s %9zu %9s %9s %9s %9s\n", name, layer->live_blocks,
+    print_line("dam: %-8s %8zu %8s %8zu %8s %8s %8s %8s\n", name, layer->live_blocks,
                size_text(layer->live_bytes).text, layer->pools.pool_count, size_text(layer->pools.bytes).text,
                size_text(layer->pools.bytes_peak).text, size_text(layer->touched_bytes).text,
                size_text(layer->free_bytes).text);
@@ -109,13 +110,14 @@ static void print_layer(const char *name, const struct layer_statistics *layer) 
 void dam_statistics_print(void) {
     struct heap_statistics statistics;
     dam_statistics_read(&statistics);
-    print_line("dam: %-8s %8s %9s %9s %9s %9s %9s %9s\n", "layer", "blocks", "live", "pools", "pool mem", "peak",
+    print_line("dam: %-8s %8s %8s %8s %8s %8s %8s %8s\n", "layer", "blocks", "live", "pools", "pool mem", "peak",
                "touched", "free");
     print_layer("small", &statistics.small);
     print_layer("general", &statistics.general);
     print_layer("direct", &statistics.direct);
-    print_line("dam: kept for reuse %s, given back to the system %s, reserved %s, metadata %s\n",
-               size_text(statistics.regions.dirty_bytes).text, size_text(statistics.regions.given_back_bytes).text,
+    print_line("dam: kept for reuse %s, given back to the system %s\n",
+               size_text(statistics.regions.dirty_bytes).text, size_text(statistics.regions.given_back_bytes).text);
+    print_line("dam: address space reserved %s, for metadata %s\n",
                size_text(statistics.regions.reserved_bytes).text, size_text(statistics.metadata_bytes).text);
 }
 

@@ -27,11 +27,11 @@ bool dam_os_purge(void *start, size_t bytes);
 /* Lengthens a mapping in place. False if the addresses behind it are taken. */
 bool dam_os_grow_in_place(void *start, size_t old_bytes, size_t new_bytes);
 
-/* Address space that cannot be touched, for dam_os_move_onto. NULL if refused. */
+/* A place for dam_os_move_onto. NULL if refused, as it is where the system would refuse so much memory. */
 void *dam_os_reserve(size_t bytes, size_t alignment);
 
-/* Moves a mapping with its pages, which are not touched, onto a reserved place of new_bytes. The reservation is used up;
- * what lies behind the old bytes reads as zero. False if refused: both ranges are as they were. */
+/* Moves a mapping with its pages, which are not touched, onto a reserved place of new_bytes; what lies behind the old bytes
+ * reads as zero. False if refused: the old range is as it was. The reservation is used up either way. */
 bool dam_os_move_onto(void *place, void *start, size_t old_bytes, size_t new_bytes);
 
 /* Unpredictable bytes, for secrets. */

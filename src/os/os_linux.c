@@ -28,8 +28,8 @@ size_t dam_os_page_bytes(void) {
     return bytes;
 }
 
-static void *map_anywhere(size_t bytes, int protection) {
-    void *start = mmap(NULL, bytes, protection, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+static void *map_anywhere(size_t bytes) {
+    void *start = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     return start == MAP_FAILED ? NULL : start;
 }
 
@@ -39,10 +39,10 @@ static bool is_aligned(const void *start, size_t alignment) {
 
 /* Maps `alignment` more than asked and gives back what lies before and behind the aligned range. If giving back is
  * refused, the excess stays mapped, unused and untouched: address space is lost, memory is not. */
-static void *map_and_trim(size_t bytes, size_t alignment, int protection) {
+static void *map_and_trim(size_t bytes, size_t alignment) {
     if (bytes > SIZE_MAX - alignment)
         return NULL;
-    char *wide = map_anywhere(bytes + alignment, protection);
+    char *wide = map_anywhere(bytes + alignment);
     if (wide == NULL)
         return NULL;
     char *start = (char *)round_up((uintptr_t)wide, alignment); // NOLINT(performance-no-int-to-ptr)
@@ -57,16 +57,17 @@ static void *map_and_trim(size_t bytes, size_t alignment, int protection) {
 
 /* Asks for a slice-aligned place just below the last one first: the kernel hands out addresses downwards, so that is
  * usually free, and one call does it. */
-static void *map_aligned(size_t bytes, size_t alignment, int protection) {
+static void *map_aligned(size_t bytes, size_t alignment) {
     static _Atomic(uintptr_t) last_start; /* relaxed: a hint */
     uintptr_t hint = atomic_load_explicit(&last_start, memory_order_relaxed);
     hint = hint > bytes ? (hint - bytes) & ~(alignment - 1) : 0;
-    void *start = mmap((void *)hint, bytes, protection, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0); // NOLINT(performance-no-int-to-ptr)
+    void *near = (void *)hint; // NOLINT(performance-no-int-to-ptr)
+    void *start = mmap(near, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     if (start == MAP_FAILED)
         return NULL;
     if (!is_aligned(start, alignment)) {
         munmap(start, bytes);
-        start = map_and_trim(bytes, alignment, protection);
+        start = map_and_trim(bytes, alignment);
     }
     atomic_store_explicit(&last_start, (uintptr_t)start, memory_order_relaxed);
     return start;
@@ -74,7 +75,7 @@ static void *map_aligned(size_t bytes, size_t alignment, int protection) {
 
 void *dam_os_map(size_t bytes, size_t alignment) {
     int saved_errno = errno;
-    void *start = map_aligned(bytes, alignment, PROT_READ | PROT_WRITE);
+    void *start = map_aligned(bytes, alignment);
     errno = saved_errno;
     return start;
 }
@@ -102,14 +103,29 @@ bool dam_os_grow_in_place(void *start, size_t old_bytes, size_t new_bytes) {
 
 void *dam_os_reserve(size_t bytes, size_t alignment) {
     int saved_errno = errno;
-    void *start = map_aligned(bytes, alignment, PROT_NONE);
+    void *start = map_aligned(bytes, alignment);
     errno = saved_errno;
     return start;
 }
 
+/* Whether the range is one mapping to the kernel, which is what mremap moves. Advice that the program gave on a part of it may
+ * have split it. Asks for growth in place, and takes that back should it succeed. */
+static bool is_one_mapping(void *start, size_t old_bytes, size_t new_bytes) {
+    if (mremap(start, old_bytes, new_bytes, 0) == MAP_FAILED)
+        return errno == ENOMEM;
+    munmap((char *)start + old_bytes, new_bytes - old_bytes);
+    return true;
+}
+
+/* When mremap fails, older kernels have unmapped the place already, and another thread may have got it: it must not be
+ * unmapped again. So what usually makes it fail is found out first, while the place is surely still ours. */
 bool dam_os_move_onto(void *place, void *start, size_t old_bytes, size_t new_bytes) {
     int saved_errno = errno;
-    bool done = mremap(start, old_bytes, new_bytes, MREMAP_MAYMOVE | MREMAP_FIXED, place) != MAP_FAILED;
+    bool done = false;
+    if (is_one_mapping(start, old_bytes, new_bytes))
+        done = mremap(start, old_bytes, new_bytes, MREMAP_MAYMOVE | MREMAP_FIXED, place) != MAP_FAILED;
+    else
+        munmap(place, new_bytes);
     errno = saved_errno;
     return done;
 }

@@ -117,15 +117,16 @@ static struct pool *create_locked(const struct pool_request *request) {
     return pool;
 }
 
-/* While the lock is frozen: a mapping of the pool's own, a descriptor of its own, and a key from the system. A
- * descriptor that cannot be used is a page lost to a system that has just refused us memory; it is kept for nobody. */
+/* While the lock is frozen: a mapping of the pool's own, a descriptor of its own, and a key from the system. */
 static struct pool *create_frozen(const struct pool_request *request) {
     struct pool *pool = new_descriptor(dam_metadata_take_unlocked(request->descriptor_kind), request);
     if (pool == NULL)
         return NULL;
     void *start = dam_os_map(request->bytes, request->alignment);
-    if (start == NULL)
+    if (start == NULL) {
+        dam_metadata_give(request->descriptor_kind, pool);
         return NULL;
+    }
     pool->start = (uintptr_t)start;
     pool->bytes = request->bytes;
     pool->is_mapping = true;
@@ -134,6 +135,7 @@ static struct pool *create_frozen(const struct pool_request *request) {
     pool->key |= 1;
     if (!dam_pool_map_prepare(pool->start, pool->bytes)) {
         dam_os_unmap(start, request->bytes);
+        dam_metadata_give(request->descriptor_kind, pool);
         return NULL;
     }
     return pool;
@@ -198,10 +200,26 @@ static bool extend_memory(struct pool *pool, size_t new_bytes) {
     return done;
 }
 
+static bool shorten_memory(struct pool *pool, size_t old_bytes, size_t new_bytes) {
+    char *tail = pool_start(pool) + new_bytes;
+    size_t tail_bytes = old_bytes - new_bytes;
+    if (pool->is_mapping)
+        return dam_os_unmap(tail, tail_bytes);
+    if (!dam_central_try_enter())
+        return false;
+    dam_region_give(pool->region, tail, slices_for(tail_bytes));
+    dam_central_leave();
+    return true;
+}
+
 bool dam_pool_extend(struct pool *pool, size_t new_bytes) {
     DAM_ASSERT(new_bytes > pool->bytes);
-    if (!dam_pool_map_prepare(pool->start, new_bytes) || !extend_memory(pool, new_bytes))
+    if (!extend_memory(pool, new_bytes))
         return false;
+    if (!dam_pool_map_prepare(pool->start, new_bytes)) {
+        (void)shorten_memory(pool, new_bytes, pool->bytes); /* refused: address space is lost with it, no more */
+        return false;
+    }
     dam_pool_map_set(pool->start, new_bytes, pool);
     set_bytes(pool, new_bytes);
     return true;
@@ -214,28 +232,18 @@ bool dam_pool_move(struct pool *pool, size_t new_bytes) {
     void *place = dam_os_reserve(new_bytes, SLICE_BYTES);
     if (place == NULL)
         return false;
-    dam_pool_map_clear(pool->start, pool->bytes);
-    if (!dam_pool_map_prepare((uintptr_t)place, new_bytes) ||
-        !dam_os_move_onto(place, pool_start(pool), pool->bytes, new_bytes)) {
+    if (!dam_pool_map_prepare((uintptr_t)place, new_bytes)) {
         dam_os_unmap(place, new_bytes);
+        return false;
+    }
+    dam_pool_map_clear(pool->start, pool->bytes);
+    if (!dam_os_move_onto(place, pool_start(pool), pool->bytes, new_bytes)) {
         dam_pool_map_set(pool->start, pool->bytes, pool);
         return false;
     }
     pool->start = (uintptr_t)place;
     dam_pool_map_set(pool->start, new_bytes, pool);
     set_bytes(pool, new_bytes);
-    return true;
-}
-
-static bool shorten_memory(struct pool *pool, size_t new_bytes) {
-    char *tail = pool_start(pool) + new_bytes;
-    size_t tail_bytes = pool->bytes - new_bytes;
-    if (pool->is_mapping)
-        return dam_os_unmap(tail, tail_bytes);
-    if (!dam_central_try_enter())
-        return false;
-    dam_region_give(pool->region, tail, slices_for(tail_bytes));
-    dam_central_leave();
     return true;
 }
 
@@ -246,7 +254,7 @@ bool dam_pool_shorten(struct pool *pool, size_t new_bytes) {
     /* The slice that both parts share, if any, stays ours. */
     if (kept_bytes < old_bytes)
         dam_pool_map_clear(pool->start + kept_bytes, old_bytes - kept_bytes);
-    if (!shorten_memory(pool, new_bytes)) {
+    if (!shorten_memory(pool, old_bytes, new_bytes)) {
         dam_pool_map_set(pool->start, old_bytes, pool);
         return false;
     }

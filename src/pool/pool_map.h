@@ -34,7 +34,7 @@ struct pool_map_leaf {
 struct pool_map {
     struct pool sentinel; /* must be first: offset 0 */
     struct pool_map_leaf no_leaf;
-    intptr_t leaf_offset[ZONE_COUNT]; /* RELAXED; from no_leaf */
+    intptr_t leaf_offset[ZONE_COUNT]; /* from no_leaf; RELAXED here, published with release (pool_map.c) */
 };
 
 extern struct pool_map dam_pool_map;

@@ -4,7 +4,6 @@
  *   regions and their slices, the stock of mappings, dirty memory          (region/)
  *   pool descriptors and other metadata, the keys of new pools             (region/metadata.c, guard/)
  *   the lists of partly used pools that nobody owns                        (pool/shared_pools.c)
- *   the list of idle heaps                                                 (heap/thread.c)
  *
  * It is taken when a pool comes or goes, never for a block. Lock order: a first-class heap's lock, then this one.
  * Across fork it is frozen (os/lock.h): whoever may be inside stdio uses dam_central_try_enter and has another way. */

@@ -6,8 +6,7 @@
  *
  * A program that releases a 20 MiB buffer and asks for another gets the first one again, without a single page fault.
  * The stock is bounded by dirty_max in bytes, by purge_delay_ms in age and by STOCK_COUNT_MAX in number. */
-#include "base/assert.h"
-#include "base/bits.h"
+#include "base/compiler.h"
 #include "base/config.h"
 #include "base/list.h"
 #include "base/options_table.h"

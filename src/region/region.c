@@ -17,7 +17,7 @@ struct dam_lock dam_central_lock;
 
 #define REGION_SLICES_MAX 1024u
 #define REGION_SLICES_FIRST 256u
-#define REGION_SLICES_MIN 16u /* no smaller, even under pressure, unless one request is all there is room for */
+#define REGION_SLICES_MIN 16u /* no smaller, even under pressure: splinters could not serve anything larger later */
 #define BITS_PER_WORD 64u
 #define REGION_WORDS (REGION_SLICES_MAX / BITS_PER_WORD)
 
@@ -110,7 +110,7 @@ static char *reserve(uint32_t slice_count) {
 }
 
 /* Reserves a region of the next size, or, where the system refuses that (RLIMIT_AS), of half, a quarter ... down to
- * what is needed, or the smallest that makes sense. */
+ * what is needed, but not below the smallest that makes sense. */
 static struct region *add_region(uint32_t needed_count) {
     struct region *region = dam_metadata_take(&region_kind);
     if (region == NULL)

@@ -325,7 +325,8 @@ void dam_small_pool_emptied(struct small_heap *heap, struct pool *pool) {
 
 void dam_small_enlist_new(struct small_heap *heap, struct heap *owner, struct pool *pool) {
     set_owner(pool, owner);
-    list_push_last(&heap->usable[pool->class_index], &pool->link);
+    put_in_front(heap, owner, pool);
+    carve(pool);
 }
 
 static void retire_if_empty(struct small_heap *heap, struct pool *pool) {

@@ -52,7 +52,7 @@ void dam_small_pool_emptied(struct small_heap *heap, struct pool *pool);
 /* Retires every pool without live blocks. */
 void dam_small_retire_empty(struct small_heap *heap);
 
-/* Lists a new pool, whose owner the heap is. */
+/* Makes a new pool, whose owner the heap is, the current one of its class, with blocks to give. */
 void dam_small_enlist_new(struct small_heap *heap, struct heap *owner, struct pool *pool);
 
 /* Takes the pool off the heap's lists. */

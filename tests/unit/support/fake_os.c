@@ -45,9 +45,9 @@ void *__wrap_dam_os_map(size_t bytes, size_t alignment) {
 bool __wrap_dam_os_unmap(void *start, size_t bytes) {
     if (fake_os.refuses_unmap || !__real_dam_os_unmap(start, bytes))
         return false;
-    if (fake_os.unmap_count < ASKED_MAX)
-        fake_os.unmapped[fake_os.unmap_count] = start;
-    fake_os.unmap_count++;
+    size_t call = fake_os.unmap_count++;
+    if (call < ASKED_MAX)
+        fake_os.unmapped[call] = start;
     return true;
 }
 
@@ -68,7 +68,10 @@ void *__wrap_dam_os_reserve(size_t bytes, size_t alignment) {
 }
 
 bool __wrap_dam_os_move_onto(void *place, void *start, size_t old_bytes, size_t new_bytes) {
-    return !fake_os.refuses_move && __real_dam_os_move_onto(place, start, old_bytes, new_bytes);
+    if (!fake_os.refuses_move)
+        return __real_dam_os_move_onto(place, start, old_bytes, new_bytes);
+    (void)__real_dam_os_unmap(place, new_bytes); /* the reservation is used up either way */
+    return false;
 }
 
 uint64_t __wrap_dam_os_now_ms(void) {

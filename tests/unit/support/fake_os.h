@@ -3,7 +3,8 @@
  *
  * The functions of os/os.h that can refuse, and the clock, are wrapped by the linker; fake_os decides, the real ones do the
  * work. A test names FAKE_OS in its declaration. Everything is allowed, and the clock is the real one, until a test says
- * otherwise; fake_os_reset() returns to that. Threads may run under it, but its counts are then not exact. */
+ * otherwise; fake_os_reset() returns to that. Threads may run under it while
+ * the test itself changes nothing in it. */
 #ifndef DAM_TESTS_UNIT_SUPPORT_FAKE_OS_H
 #define DAM_TESTS_UNIT_SUPPORT_FAKE_OS_H
 
@@ -32,10 +33,10 @@ struct fake_os {
     /* what was asked for */
     _Atomic(size_t) map_count;
     size_t map_asked[ASKED_MAX]; /* bytes of the first calls */
-    size_t unmap_count;
+    _Atomic(size_t) unmap_count;
     void *unmapped[ASKED_MAX];   /* where the first calls that were granted began */
-    size_t purge_count;
-    size_t purged_bytes;         /* granted */
+    _Atomic(size_t) purge_count;
+    _Atomic(size_t) purged_bytes;         /* granted */
 };
 
 extern struct fake_os fake_os;
