@@ -284,6 +284,8 @@ bool dam_small_refill(struct small_heap *heap, struct heap *owner, uint32_t clas
     struct list *usable = &heap->usable[class_index];
     struct pool *pool = heap->current[dam_small_classes.of[class_index].granule_first];
     bool has_pool = pool != &dam_small_no_pool;
+    if (has_free_block(pool))
+        return true;
     if (has_pool && dam_pool_remote_count(pool) > 0) {
         dam_small_take_remote(pool);
         return true;

@@ -269,8 +269,9 @@ TEST(a_disowned_pool_is_on_no_list_and_bears_no_name) {
     assert_null(pool->small_owner);
     assert_ptr_equal(current_of(&heap, pool->class_index), &dam_small_no_pool);
     assert_null(dam_small_any_pool(&heap));
-    dam_small_enlist_new(&heap, name_of(&heap), pool);
+    dam_small_adopt(&heap, name_of(&heap), pool);
     assert_ptr_equal(dam_small_any_pool(&heap), pool);
+    assert_true(is_listed(&heap, pool));
     dam_small_disown(&heap, pool);
     assert_false(is_listed(&heap, pool));
     dam_pool_retire(pool);
