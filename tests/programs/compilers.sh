@@ -5,6 +5,7 @@
 #
 # A compiler is the short-lived program with a large heap: it allocates a lot, of all sizes, and frees little.
 set -euo pipefail
+# shellcheck source-path=SCRIPTDIR source=lib.sh
 . "$(dirname -- "$0")/lib.sh"
 
 compiler=${1:?which compiler? gcc, g++, clang or clang++}

@@ -8,6 +8,7 @@
 #   separate  in CMYK with separations, at a low resolution
 #   pdf       converted to PDF (which carries its date and so is not compared), and that PDF rendered and read as text
 set -euo pipefail
+# shellcheck source-path=SCRIPTDIR source=lib.sh
 . "$(dirname -- "$0")/lib.sh"
 
 need gs ghostscript

@@ -8,6 +8,7 @@
 # runs, which both make it, get the same commits down to the hash. When the project is a git checkout, a clone of it is
 # worked on too.
 set -euo pipefail
+# shellcheck source-path=SCRIPTDIR source=lib.sh
 . "$(dirname -- "$0")/lib.sh"
 
 need git git
@@ -122,7 +123,7 @@ same_writer bundle git -C history bundle create --quiet ../all.bundle --all
 same_writer unbundle git clone --quiet --mirror all.bundle unbundled.git
 same_content unbundled unbundled.git
 
-if git -C "$DAM_SOURCE_DIR" rev-parse --git-dir >"$log/own" 2>&1; then
+if [ -e "$DAM_SOURCE_DIR/.git" ]; then
     # A copy first, as the repository may get new commits between the two runs.
     git clone --quiet --mirror --no-local "$DAM_SOURCE_DIR" "$work/own.git"
     same_writer own git clone --quiet --mirror --no-local "$work/own.git" own.git

@@ -4,6 +4,7 @@
 # compiler's zones, compression and hashing in a thread pool, whole isolates that start and end with their threads, C++
 # new and delete.
 set -euo pipefail
+# shellcheck source-path=SCRIPTDIR source=lib.sh
 . "$(dirname -- "$0")/lib.sh"
 
 node=/usr/bin/node

@@ -3,6 +3,7 @@
 # perl.sh: Perl on DAM. Strings that grow by realloc, hashes that double, closures, threads (each clones the interpreter
 # and frees part of what another allocated), fork. Then Perl's formatters at work on Perl's manuals.
 set -euo pipefail
+# shellcheck source-path=SCRIPTDIR source=lib.sh
 . "$(dirname -- "$0")/lib.sh"
 
 need perl perl

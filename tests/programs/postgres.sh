@@ -11,6 +11,7 @@
 #
 # The server refuses to run as root. Then it runs as the user of Debian's package, `postgres`.
 set -euo pipefail
+# shellcheck source-path=SCRIPTDIR source=lib.sh
 . "$(dirname -- "$0")/lib.sh"
 
 for bin in /usr/lib/postgresql/*/bin; do

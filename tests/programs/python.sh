@@ -10,6 +10,7 @@
 # out of multiprocessing: tests whose subject is the clock (they sleep, and compare with the clock on the wall), and the
 # variants on threads and managers of what already runs on processes: a minute of waiting, and no other allocation.
 set -euo pipefail
+# shellcheck source-path=SCRIPTDIR source=lib.sh
 . "$(dirname -- "$0")/lib.sh"
 
 python=/usr/bin/python3

@@ -12,6 +12,7 @@
 #
 # The server listens on loopback only, is bounded by its maxmemory, and is stopped by its process id.
 set -euo pipefail
+# shellcheck source-path=SCRIPTDIR source=lib.sh
 . "$(dirname -- "$0")/lib.sh"
 
 need redis-server redis-server

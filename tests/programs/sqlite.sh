@@ -5,6 +5,7 @@
 #
 # Equal are what the queries print, the database file, and its dump; also a database one run wrote is read by the other.
 set -euo pipefail
+# shellcheck source-path=SCRIPTDIR source=lib.sh
 . "$(dirname -- "$0")/lib.sh"
 
 need sqlite3 sqlite3

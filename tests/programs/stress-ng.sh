@@ -8,6 +8,7 @@
 # Bounded by a count of operations, so both runs do the same amount; --timeout is the guard of a hung one.
 # Equal are the exit status (a failed verification makes it non-zero) and the operations done.
 set -euo pipefail
+# shellcheck source-path=SCRIPTDIR source=lib.sh
 . "$(dirname -- "$0")/lib.sh"
 
 need stress-ng stress-ng

@@ -6,6 +6,7 @@
 # The input is what every machine with xz and a shell has: the programs and libraries of the system, 6 MiB of them,
 # repeated once so that long matches exist. --block-size makes it enough for several threads.
 set -euo pipefail
+# shellcheck source-path=SCRIPTDIR source=lib.sh
 . "$(dirname -- "$0")/lib.sh"
 
 need xz xz-utils

@@ -10,6 +10,7 @@
 #                   there is none
 #   threads         the same search by two threads, which free each other's clauses; only the answer is compared
 set -euo pipefail
+# shellcheck source-path=SCRIPTDIR source=lib.sh
 . "$(dirname -- "$0")/lib.sh"
 
 need z3 z3

@@ -79,6 +79,16 @@ TEST(destroying_a_heap_with_blocks_of_every_kind_leaves_no_pool) {
     assert_int_equal(pools_of(LAYER_DIRECT), before.direct + 36);
 } /* end() destroys and counts */
 
+TEST(a_heap_that_only_grows_has_no_more_small_pools_than_its_blocks_fill) {
+    for (uint32_t class_index = 0; class_index < dam_small_classes.count; class_index++) {
+        size_t pools = pools_of(LAYER_SMALL);
+        size_t per_pool = dam_small_classes.of[class_index].block_count - 1;
+        for (size_t i = 0; i < 12 * per_pool; i++)
+            alloc(dam_small_classes.of[class_index].block_bytes);
+        assert_int_equal(pools_of(LAYER_SMALL), pools + 12);
+    }
+}
+
 static void *free_it(void *block) {
     dam_free(block);
     return NULL;
@@ -262,6 +272,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         WITH_HEAP(every_block_belongs_to_a_pool_of_its_heap),
         WITH_HEAP(destroying_a_heap_with_blocks_of_every_kind_leaves_no_pool),
+        WITH_HEAP(a_heap_that_only_grows_has_no_more_small_pools_than_its_blocks_fill),
         WITH_HEAP(its_full_pools_stay_its_own_and_what_others_free_there_comes_back_to_it),
         WITH_HEAP(threads_get_nothing_from_its_partly_used_pools_nor_it_from_theirs),
         WITH_HEAP(it_claims_no_pool_that_a_thread_left_behind),
