@@ -35,7 +35,8 @@ static size_t verify_map(struct pool *pool) {
 
 static void say_broken(const char *what, uintptr_t start, size_t broken) {
     char line[120];
-    int length = snprintf(line, sizeof line, "dam: verify: %zu broken in the %s at 0x%zx\n", broken, what, start);
+    int length = snprintf(line, sizeof line, "dam: verify: %zu broken in the %s at 0x%zx\n", broken, what,
+                          (size_t)start);
     dam_os_write_stderr(line, (size_t)length);
 }
 

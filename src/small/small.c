@@ -160,6 +160,7 @@ void dam_small_take_remote(struct pool *pool) {
         return;
     if (UNLIKELY(stack.count > pool->live)) /* freed more than was ever given out */
         report_double_free(pool, stack.head, "free");
+    DAM_ASSERT(stack.head != NULL);
     if (has_free_block(pool))
         write_link(pool, last_of(pool, stack.head, stack.count), pool->free_head);
     pool->free_head = (uint32_t)pool_offset(pool, stack.head);

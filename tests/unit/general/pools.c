@@ -67,8 +67,7 @@ TEST(each_pool_is_twice_the_last_from_256_kibibytes_to_4_mebibytes) {
     for (size_t i = 0; i < COUNT_OF(EXPECTED); i++) {
         while (heap.pool_count == i)
             last = pool_of(layer_alloc(&heap, 50000));
-        assert_non_null(last);
-        assert_int_equal(last->bytes, EXPECTED[i]);
+        assert_int_equal(last != NULL ? last->bytes : 0, EXPECTED[i]);
     }
     assert_int_equal(layer_figures().bytes, (256 + 512) * KIB + 15 * MIB);
 }
@@ -321,7 +320,7 @@ TEST(what_others_freed_goes_into_the_index_when_the_quick_lists_are_full) {
 
 TEST(when_nothing_else_fits_every_pools_arrivals_are_taken_before_a_new_pool_is_made) {
     struct pool *first = layer_add_pool(&heap, 300, GRANULE_BYTES);
-    void *blocks[80];
+    void *blocks[80] = {NULL};
     size_t count = fill(first, blocks, COUNT_OF(blocks));
     assert_true(count > 0);
     fill_up(first);

@@ -97,6 +97,7 @@ static void take_in(struct test_pool *pool) {
     struct remote_stack stack = dam_pool_take_remote(&pool->pool);
     struct block *block = (void *)stack.head;
     for (uint32_t i = 0; i < stack.count; i++) {
+        CHECK(block != NULL);
         struct block *next = block->next;
         push_free(pool, block);
         block = next;

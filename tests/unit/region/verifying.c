@@ -100,10 +100,12 @@ static void fill_bits(struct random *random, uint64_t *bits) {
             word = ~(uint64_t)0;
             break;
         case 2:
-            word |= random_next(random) | random_next(random);
+            word |= random_next(random);
+            word |= random_next(random);
             break;
         case 3:
-            word &= random_next(random) & random_next(random);
+            word &= random_next(random);
+            word &= random_next(random);
             break;
         default:
             break;
