@@ -153,12 +153,14 @@ void *__wrap_dam_os_reserve(size_t bytes, size_t alignment) {
     return reserved;
 }
 
-/* The reservation was counted; what ends is the old place. */
+/* The reservation was counted when it was made. It is used up either way: by the pages that move in, or by going. */
 bool __wrap_dam_os_move_onto(void *place, void *from, size_t old_bytes, size_t new_bytes) {
-    if (refuse(MOVE_ONTO))
+    if (refuse(MOVE_ONTO)) {
+        CHECK(__real_dam_os_unmap(place, new_bytes));
+        faulty.mapped_bytes -= new_bytes;
         return false;
+    }
     bool done = __real_dam_os_move_onto(place, from, old_bytes, new_bytes);
-    if (done)
-        faulty.mapped_bytes -= old_bytes;
+    faulty.mapped_bytes -= done ? old_bytes : new_bytes;
     return done;
 }
