@@ -47,7 +47,7 @@ static bool loaded;
 static void do_nothing(void) {
 }
 
-static void (*resolve_early(void))(void) {
+__attribute__((used)) static void (*resolve_early(void))(void) {
     dam_thread_heap = &no_heap;
     return do_nothing;
 }
