@@ -52,9 +52,9 @@ __attribute__((used)) static void (*resolve_early(void))(void) {
     return do_nothing;
 }
 
-static void run_early(void) __attribute__((ifunc("resolve_early")));
+void dam_run_early(void) __attribute__((ifunc("resolve_early"), visibility("hidden")));
 #else
-static void run_early(void) {
+static void dam_run_early(void) {
 }
 #endif
 
@@ -153,7 +153,7 @@ static void give_up_forgotten_heap(void) {
 /* Before main, or when the library is loaded; an allocation may have come first. Registering the fork handlers may
  * allocate, so it cannot be part of dam_start. */
 __attribute__((constructor)) static void on_load(void) {
-    run_early(); /* it has: the call is what makes the dynamic linker resolve it */
+    dam_run_early(); /* it has: the call is what makes the dynamic linker resolve it */
     dam_start();
     dam_fork_register();
     loaded = true;

@@ -55,22 +55,14 @@ static void *map_and_trim(size_t bytes, size_t alignment) {
     return start;
 }
 
-/* Asks for a slice-aligned place just below the last one first: the kernel hands out addresses downwards, so that is
- * usually free, and one call does it. */
+/* Where the kernel puts it is aligned often enough to look before paying for the trimming. No hint of ours: the kernel fills
+ * the gaps that released mappings leave, which keeps the pool map small. */
 static void *map_aligned(size_t bytes, size_t alignment) {
-    static _Atomic(uintptr_t) last_start; /* relaxed: a hint */
-    uintptr_t hint = atomic_load_explicit(&last_start, memory_order_relaxed);
-    hint = hint > bytes ? (hint - bytes) & ~(alignment - 1) : 0;
-    void *near = (void *)hint; // NOLINT(performance-no-int-to-ptr)
-    void *start = mmap(near, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-    if (start == MAP_FAILED)
-        return NULL;
-    if (!is_aligned(start, alignment)) {
-        munmap(start, bytes);
-        start = map_and_trim(bytes, alignment);
-    }
-    atomic_store_explicit(&last_start, (uintptr_t)start, memory_order_relaxed);
-    return start;
+    void *start = map_anywhere(bytes);
+    if (start == NULL || is_aligned(start, alignment))
+        return start;
+    munmap(start, bytes);
+    return map_and_trim(bytes, alignment);
 }
 
 void *dam_os_map(size_t bytes, size_t alignment) {
