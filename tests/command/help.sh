@@ -19,7 +19,7 @@ says "--help goes to stdout, names every subcommand, and is a success"
 dam --help
 expect_status 0
 expect_silent_err
-for word in "Usage: dam " run options help "Exit status" 125 126 127; do
+for word in "Usage: dam " run symbolize options help "Exit status" 125 126 127; do
     expect_out_has "$word"
 done
 main_help=$out
@@ -28,7 +28,7 @@ says "'dam help' is 'dam --help', and 'dam help SUBCOMMAND' is 'dam SUBCOMMAND -
 dam help
 expect_status 0
 expect_out "$main_help"
-for subcommand in run options help; do
+for subcommand in run symbolize options help; do
     dam "$subcommand" --help
     expect_status 0
     expect_out_has "Usage: dam $subcommand"
@@ -38,13 +38,20 @@ for subcommand in run options help; do
     expect_out "$sub_help"
 done
 
-says "each option of 'dam run' is explained there and in the manual page"
-dam run --help
-for option in --option=NAME=VALUE --stats --library=FILE; do
-    expect_out_has "$option"
-    name=${option%%=*}
-    sed 's/\\-/-/g' "$DAM_SOURCE_DIR/tools/dam/dam.1" | grep -q -e "$name" || fail "dam.1 has no $name"
-done
+says "each option of a subcommand is explained there and in the manual page"
+manual=$(sed 's/\\-/-/g' "$DAM_SOURCE_DIR/tools/dam/dam.1")
+# expect_options SUBCOMMAND OPTION...
+expect_options() {
+    dam "$1" --help
+    shift
+    for option in "$@"; do
+        expect_out_has "$option"
+        name=${option%%=*}
+        [[ $manual == *"$name"* ]] || fail "dam.1 has no $name"
+    done
+}
+expect_options run --option=NAME=VALUE --stats --library=FILE
+expect_options symbolize --debuginfod
 
 says "wrong words give 125, a message on stderr that begins with the command's name, and nothing on stdout"
 dam

@@ -88,6 +88,24 @@ expect_refusal 125 "it is not a shared library"
 run env DAM_MALLOC_LIBRARY=nowhere.so "$DAM_COMMAND" run -- echo started
 expect_refusal 125 "cannot use the library 'nowhere.so'"
 
+says "so is a library that is not DAM's, or does not have its malloc; 125"
+cat >somebody-elses.c <<'END'
+#include <stddef.h>
+void *malloc(size_t size) {
+    return NULL;
+}
+const char *dam_version(void);
+const char *(*asks_for_it)(void) = dam_version;
+END
+"${CC:-cc}" -w -shared -fPIC -o somebody-elses.so somebody-elses.c -Wl,-soname,libdam-malloc.so.0
+dam run --library=somebody-elses.so -- echo started
+expect_refusal 125 "it is not a libdam-malloc.so (it does not define both malloc and dam_version)"
+dam run --library="$DAM_LIBRARY" -- echo started
+expect_refusal 125 "it is not a libdam-malloc.so"
+cp "$DAM_PRELOAD" stripped.so
+strip stripped.so
+expect_library "$DAM_COMMAND" "$PWD/stripped.so" --library=stripped.so
+
 says "a path that LD_PRELOAD cannot hold is refused, whoever named it; 125"
 for directory in "with space" "with:colon" "with\$LIB"; do
     mkdir -p "$directory"

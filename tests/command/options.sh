@@ -35,6 +35,8 @@ for assignment in \
     direct_shrink_percent=18446744073709551616 \
     purge_delay_ms=3600001 purge_delay_ms=1s 'purge_delay_ms= 1' purge_delay_ms=+1 purge_delay_ms=0x10 \
     purge_delay_ms=1K dirty_max=1T dirty_max=1025G dirty_max=1m dirty_max=1MB dirty_max=M dirty_max=17179869185G \
+    guard= guard=on guard=Full guard=3 on_fault= on_fault=exit on_fault=ABORT on_fault=0 \
+    sample_every=1000000001 sample_every=1K sample_every= stack_every=0 stack_every=x \
     dirty_max=1,stats_at_exit=1 stats_at_exit=2 stats_at_exit=yes stats_at_exit=; do
     dam run -o "$assignment" -- echo started
     expect_refusal 125 "'${assignment#*=}' is not a value of ${assignment%%=*}; it takes "
@@ -47,11 +49,16 @@ dam run -o direct_shrink_percent=x -- true
 expect_err_has "it takes 0 to 100"
 dam run -o dirty_max=x -- true
 expect_err_has "it takes 0 to 1024G"
+dam run -o guard=x -- true
+expect_err_has "it takes off, default, tail or full"
+dam run -o on_fault=x -- true
+expect_err_has "it takes abort, report or ignore"
 
 says "what the command takes, the library takes: it prints no warning"
 for assignment in size_classes=steps4 size_classes=pow2 direct_shrink_percent=0 direct_shrink_percent=100 \
     purge_delay_ms=0 purge_delay_ms=3600000 dirty_max=0 dirty_max=4096 dirty_max=64K dirty_max=32M dirty_max=1024G \
-    stats_at_exit=0; do
+    guard=off guard=default guard=tail guard=full on_fault=abort on_fault=report on_fault=ignore \
+    sample_every=0 sample_every=1000 sample_every=1000000000 stack_every=1 stats_at_exit=0; do
     dam run -o "$assignment" -- sh -c 'echo started'
     expect_status 0
     expect_out started
@@ -60,7 +67,7 @@ done
 
 says "what the command refuses, the library would warn of"
 for assignment in no_such_option=1 size_classes=pow3 direct_shrink_percent=101 purge_delay_ms=1K dirty_max=1T \
-    dirty_max=1025G stats_at_exit=2; do
+    dirty_max=1025G guard=on on_fault=exit sample_every=1000000001 stats_at_exit=2; do
     run env DAM_OPTIONS="$assignment" "$DAM_COMMAND" run -- echo started
     expect_status 0
     expect_out started
@@ -77,6 +84,8 @@ done
 [ "$(grep -c '^      values: .*; default: ' run.out)" = ${#names[@]} ] || fail "not each has its values and default"
 expect_out_has "values: steps4 or pow2; default: steps4; only at start"
 expect_out_has "values: 0 to 1024G; default: "
+expect_out_has "values: off, default, tail or full; default: default; only at start"
+expect_out_has "values: abort, report or ignore; default: abort"
 [ "$(awk 'length > 79' run.out | wc -l)" = 0 ] || fail "a line is wider than 79 columns"
 
 says "the defaults it lists are those of the library"

@@ -3,16 +3,18 @@
  *
  *     dam [--help] [--version] SUBCOMMAND argument...
  *                                  |
- *                 +----------------+--------+---------+
- *               run.c          options.c   help (here)
+ *            +---------------+-----+-----+---------------+
+ *          run.c       symbolize.c   options.c      help (here)
  *
  * A subcommand is a function that parses its own arguments; it stands in the table below and nowhere else. Its argv[0]
  * is "dam run" and so on, which argp puts in front of its messages and into its help.
  *
- * Not here: starting a program (run.c), the options of the library (options.c), how a failure is told (report.c). */
+ * Not here: starting a program (run.c), names for a report (symbolize.c), the options of the library (options.c), how a
+ * failure is told (report.c). */
 #include "options.h"
 #include "report.h"
 #include "run.h"
+#include "symbolize.h"
 
 #include "dam/dam.h"
 
@@ -34,19 +36,22 @@ struct subcommand {
     int (*main)(int argc, char **argv);
 };
 
-static char run_name[] = "dam run", options_name[] = "dam options", help_name[] = "dam help";
+static char run_name[] = "dam run", symbolize_name[] = "dam symbolize", options_name[] = "dam options",
+            help_name[] = "dam help";
 
 static const struct subcommand subcommands[] = {
     {"run", run_name, run_main},
+    {"symbolize", symbolize_name, symbolize_main},
     {"options", options_name, options_main},
     {"help", help_name, help_main},
 };
 
 static const char main_doc[] =
-    "Run programs on the DAM memory allocator.\n"
+    "Run programs on the DAM memory allocator, and read its reports.\n"
     "\n"
     "Subcommands:\n"
     "  run        run a program with DAM as its malloc\n"
+    "  symbolize  name the functions and lines in a report of DAM's\n"
     "  options    list the options of the allocator\n"
     "  help       explain a subcommand: the same as SUBCOMMAND --help\n"
     "\v"

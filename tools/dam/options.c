@@ -32,13 +32,6 @@ static const struct option_row options[] = {DAM_OPTION_TABLE(OPTION_ROW)};
 
 #define OPTION_COUNT (sizeof options / sizeof options[0])
 
-static const char *const size_classes_names[] = {
-    [SIZE_CLASSES_STEPS4] = "steps4",
-    [SIZE_CLASSES_POW2] = "pow2",
-};
-
-#define SIZE_CLASSES_COUNT (sizeof size_classes_names / sizeof size_classes_names[0])
-
 static const struct option_row *find_option(const char *name, size_t name_length) {
     for (size_t i = 0; i < OPTION_COUNT; i++)
         if (strlen(options[i].name) == name_length && memcmp(options[i].name, name, name_length) == 0)
@@ -60,24 +53,31 @@ static char *bytes_text(uint64_t bytes) {
 }
 
 static char *value_text(const struct option_row *option, uint64_t value) {
-    switch (option->kind) {
-    case OPTION_NUMBER:
-    case OPTION_SWITCH:
-        return format_text("%" PRIu64, value);
-    case OPTION_BYTES:
-        return bytes_text(value);
-    case OPTION_SIZE_CLASSES:
-        return format_text("%s", size_classes_names[value]);
-    }
-    return NULL; /* not reached: -Wswitch names a kind that is missing above */
+    const char *const *words = dam_option_words(option->kind);
+    if (words != NULL)
+        return format_text("%s", words[value]);
+    return option->kind == OPTION_BYTES ? bytes_text(value) : format_text("%" PRIu64, value);
 }
 
-/* "0 to 100", "steps4 or pow2" ... */
+/* "abort, report or ignore" */
+static char *words_text(const char *const *words) {
+    char *text = format_text("%s", words[0]);
+    for (size_t i = 1; words[i] != NULL; i++) {
+        char *longer = format_text("%s%s%s", text, words[i + 1] == NULL ? " or " : ", ", words[i]);
+        free(text);
+        text = longer;
+    }
+    return text;
+}
+
+/* "0 to 100", "0 or 1", "steps4 or pow2" ... */
 static char *values_text(const struct option_row *option) {
+    const char *const *words = dam_option_words(option->kind);
+    if (words != NULL)
+        return words_text(words);
     char *min = value_text(option, option->min);
     char *max = value_text(option, option->max);
-    bool is_choice = option->kind == OPTION_SWITCH || option->kind == OPTION_SIZE_CLASSES;
-    char *text = is_choice ? format_text("%s or %s", min, max) : format_text("%s to %s", min, max);
+    char *text = format_text(option->kind == OPTION_SWITCH ? "%s or %s" : "%s to %s", min, max);
     free(min);
     free(max);
     return text;
@@ -114,27 +114,16 @@ static bool parse_count(const char *text, bool may_have_suffix, uint64_t *value)
     return true;
 }
 
-static bool parse_size_classes(const char *text, uint64_t *value) {
-    for (size_t i = 0; i < SIZE_CLASSES_COUNT; i++) {
-        if (strcmp(text, size_classes_names[i]) == 0) {
-            *value = i;
+static bool parse_word(const char *const *words, const char *text, uint64_t *value) {
+    for (*value = 0; words[*value] != NULL; (*value)++)
+        if (strcmp(text, words[*value]) == 0)
             return true;
-        }
-    }
     return false;
 }
 
 static bool parse_value(const struct option_row *option, const char *text, uint64_t *value) {
-    switch (option->kind) {
-    case OPTION_NUMBER:
-    case OPTION_SWITCH:
-        return parse_count(text, false, value);
-    case OPTION_BYTES:
-        return parse_count(text, true, value);
-    case OPTION_SIZE_CLASSES:
-        return parse_size_classes(text, value);
-    }
-    return false; /* not reached, as above */
+    const char *const *words = dam_option_words(option->kind);
+    return words != NULL ? parse_word(words, text, value) : parse_count(text, option->kind == OPTION_BYTES, value);
 }
 
 /* ---- Checking ---------------------------------------------------------------------------------------------------- */

@@ -12,6 +12,7 @@
 #include "preload_check.h"
 
 #include "elf_file.h"
+#include "elf_symbols.h"
 #include "program_path.h"
 #include "report.h"
 
@@ -137,17 +138,22 @@ static void check_privileges(const char *path) {
 
 /* ---- The whole --------------------------------------------------------------------------------------------------- */
 
-/* Reads what is to be preloaded, or ends the process when it is no library. */
+/* Reads what is to be preloaded, or ends the process when it is no library, or another one than ours. */
 static void read_preload(const char *library_path, struct preload *preload) {
     preload->library_path = library_path;
     int descriptor = open(library_path, O_RDONLY | O_CLOEXEC);
     if (descriptor < 0)
         report_failure(EXIT_COMMAND_FAILED, "cannot use the library '%s': %s", library_path, strerror(errno));
     enum elf_answer answer = elf_facts_read(descriptor, &preload->library);
-    close(descriptor);
     bool is_elf = answer == ELF_READ || answer == ELF_FOREIGN;
     if (!is_elf || preload->library.type != ET_DYN || (answer == ELF_READ && !preload->library.has_dynamic))
         report_failure(EXIT_COMMAND_FAILED, "cannot use the library '%s': it is not a shared library", library_path);
+    if (!elf_is_dam_malloc_library(descriptor))
+        report_failure(EXIT_COMMAND_FAILED,
+                       "cannot use the library '%s': it is not a libdam-malloc.so (it does not define both malloc and "
+                       "dam_version)",
+                       library_path);
+    close(descriptor);
 }
 
 /* Without /proc there is nothing to compare with, and the two checks that would compare pass. */

@@ -12,14 +12,25 @@ void report_set_name(const char *name) {
     report_name = name;
 }
 
-void report_failure(enum exit_status status, const char *format, ...) {
-    va_list arguments;
-    va_start(arguments, format);
+__attribute__((format(printf, 1, 0))) static void print_message(const char *format, va_list arguments) {
     fprintf(stderr, "%s: ", report_name);
     vfprintf(stderr, format, arguments);
     fputc('\n', stderr);
+}
+
+void report_failure(enum exit_status status, const char *format, ...) {
+    va_list arguments;
+    va_start(arguments, format);
+    print_message(format, arguments);
     va_end(arguments);
     exit((int)status);
+}
+
+void report_note(const char *format, ...) {
+    va_list arguments;
+    va_start(arguments, format);
+    print_message(format, arguments);
+    va_end(arguments);
 }
 
 char *format_text(const char *format, ...) {

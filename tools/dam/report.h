@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-/* report.h: how the command fails. Messages go to stderr, begin with the name of the (sub)command, and say what to do.
- */
+/* report.h: how the command fails, and what it says besides. Messages go to stderr, begin with the name of the
+ * (sub)command, and say what to do. */
 #ifndef DAM_COMMAND_REPORT_H
 #define DAM_COMMAND_REPORT_H
 
@@ -16,6 +16,9 @@ void report_set_name(const char *name);
 
 /* Prints "NAME: message" on stderr and ends the process. */
 _Noreturn void report_failure(enum exit_status status, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+/* Prints "NAME: message" on stderr and goes on. */
+void report_note(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
 /* asprintf that does not come back without memory. The text is the caller's. */
 char *format_text(const char *format, ...) __attribute__((format(printf, 1, 2), malloc, warn_unused_result));
