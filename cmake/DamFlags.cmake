@@ -36,6 +36,10 @@ function(dam_set_flags target)
                                              ${DAM_SANITIZE_FLAGS})
     # DAM_ASSERTIONS on tests too: they include private headers, and a struct must look the same on both sides.
     target_compile_definitions(${target} PRIVATE DAM_ASSERTIONS=$<BOOL:${DAM_ASSERTIONS}>)
+    if(DAM_DESCRIBE_TO)
+        string(TOUPPER ${DAM_DESCRIBE_TO} tool)
+        target_compile_definitions(${target} PRIVATE DAM_DESCRIBE=DAM_DESCRIBE_TO_${tool})
+    endif()
     # Empty, as `#define _GNU_SOURCE` in a file has it, so that the two agree; C++ compilers define it themselves.
     target_compile_definitions(${target} PRIVATE $<$<COMPILE_LANGUAGE:C>:_GNU_SOURCE=>)
     if(DAM_WERROR)
@@ -65,13 +69,15 @@ endfunction()
 function(dam_set_shared_link_flags target map_file)
     target_link_options(${target} PRIVATE
         "LINKER:--version-script=${map_file}"
+        "LINKER:--defsym=dam_is_shared_library=1" # asked for in src/heap/thread.c
         "LINKER:-Bsymbolic"   # our own references to our own functions are never interposed
         "LINKER:-z,defs"      # nothing undefined but what libc has
         "LINKER:-z,now" "LINKER:-z,relro"
         "LINKER:-z,nodelete"  # blocks, and the destructor of the thread key, outlive any dlclose
         "LINKER:--as-needed"
+        -static-libgcc        # the unwinder (guard/stack_trace.c) comes along: libc is all that is loaded
         ${DAM_SANITIZE_FLAGS})
-    if(DAM_SANITIZE)
+    if(DAM_SANITIZE OR DAM_DESCRIBE_TO STREQUAL "asan")
         # The sanitizer's runtime is in the executable, so its functions are undefined in a shared library.
         target_link_options(${target} PRIVATE "LINKER:-z,undefs")
     endif()

@@ -11,16 +11,18 @@ include_guard(GLOBAL)
 
 # By rung, from below (src/README.md); src/base is headers alone. lint.ladder finds files that are not listed.
 set(DAM_CORE_SOURCES
-    src/os/lock.c src/os/os_linux.c
-    src/guard/fault.c src/guard/secret.c
+    src/os/lock.c src/os/os_linux.c src/os/os_proc.c src/os/os_signal.c
+    src/guard/fault.c src/guard/freed_lately.c src/guard/message.c src/guard/secret.c src/guard/stack_trace.c
     src/options/options.c
     src/region/mapping.c src/region/metadata.c src/region/region.c
-    src/pool/pool.c src/pool/pool_map.c src/pool/shared_pools.c
+    src/pool/pool.c src/pool/pool_map.c src/pool/pool_resize.c src/pool/shared_pools.c
     src/small/size_classes.c src/small/small.c
     src/general/free_index.c src/general/general.c src/general/general_blocks.c src/general/general_fault.c
-    src/general/general_verify.c
-    src/direct/direct.c
+    src/general/general_slack.c src/general/general_verify.c
+    src/direct/direct.c src/direct/direct_fault.c
     src/heap/first_class.c src/heap/fork.c src/heap/heap.c src/heap/thread.c
+    src/protect/protect.c src/protect/quarantine.c src/protect/sampled.c src/protect/stacks.c src/protect/tail.c
+    src/protect/trap.c
     src/front/alloc.c src/front/api.c src/front/resize.c)
 set(DAM_INSPECT_SOURCES src/inspect/statistics.c src/inspect/verify.c)
 set(DAM_SHIM_SOURCES src/shim/libc.c src/shim/libc_figures.c)

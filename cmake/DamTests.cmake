@@ -2,7 +2,8 @@
 # DamTests.cmake: how a test of DAM is declared.
 #
 # Every function here registers each test twice: as `name`, and as `name.pow2` (label `pow2`), which runs the same
-# thing with DAM_OPTIONS=size_classes=pow2. When ENV holds a DAM_OPTIONS=... of its own, the pow2 run appends to it.
+# thing with DAM_OPTIONS=size_classes=pow2. When ENV holds a DAM_OPTIONS=... of its own, the pow2 run appends to it. With
+# PROFILES also under guard=tail, guard=full and sample_every (below).
 #
 #   dam_add_unit_test(NAME name SOURCES file... [options])
 #       A C (or C++) executable linked with the static libdam and with cmocka; it may include any header of src/
@@ -56,6 +57,13 @@
 #         TIMEOUT seconds       default 300; a guard against hangs, not a measure: be generous, machines are noisy
 #         SERIAL                never runs beside another test (large memory, limits of the whole machine)
 #         NOT_SANITIZED "why"   not in asan and tsan builds, because ... (e.g. RLIMIT_AS against the shadow memory)
+#         PROFILES              also as `name.tail`, `name.full` and `name.sampled` (labels tail, full and sampled): the same
+#                               thing with DAM_OPTIONS=guard=tail, guard=full and sample_every=100 (of a LINKED test, only
+#                               what is preloaded)
+#         NOT_TAIL "why", NOT_FULL "why", NOT_SAMPLED "why"
+#                               not that one of them, because ...
+#         PROFILE_ENV NAME=VALUE...
+#                               environment of these three alone: fewer rounds, say
 #         ALSO_SANITIZED        script tests and dam_add_test_run of a `none` program: also in asan builds (default no,
 #                               since there is no libdam-malloc in such a build)
 #
@@ -109,22 +117,46 @@ function(dam_register name labels env timeout serial)
     endif()
 endfunction()
 
-# The same with its twin under size_classes=pow2.
-function(dam_register_both name labels env timeout serial)
-    dam_register("${name}" "${labels}" "${env}" "${timeout}" "${serial}" ${ARGN})
-    set(options "size_classes=pow2")
-    set(twin_env "")
+# The same as name.variant, with options added to DAM_OPTIONS.
+function(dam_register_variant variant options name labels env timeout serial)
+    set(variant_env "")
     foreach(entry IN LISTS env)
-        if(entry MATCHES "^DAM_OPTIONS=(.*)$")
-            if(NOT CMAKE_MATCH_1 STREQUAL "")
-                set(options "${CMAKE_MATCH_1},size_classes=pow2")
-            endif()
-        else()
-            list(APPEND twin_env "${entry}")
+        if(entry MATCHES "^DAM_OPTIONS=(.+)$")
+            set(options "${CMAKE_MATCH_1},${options}")
+        elseif(NOT entry STREQUAL "DAM_OPTIONS=")
+            list(APPEND variant_env "${entry}")
         endif()
     endforeach()
-    list(APPEND twin_env "DAM_OPTIONS=${options}")
-    dam_register("${name}.pow2" "${labels};pow2" "${twin_env}" "${timeout}" "${serial}" ${ARGN})
+    list(APPEND variant_env "DAM_OPTIONS=${options}")
+    dam_register("${name}.${variant}" "${labels};${variant}" "${variant_env}" "${timeout}" "${serial}" ${ARGN})
+endfunction()
+
+# The test with its twin under size_classes=pow2.
+function(dam_register_both name labels env timeout serial)
+    dam_register("${name}" "${labels}" "${env}" "${timeout}" "${serial}" ${ARGN})
+    dam_register_variant(pow2 size_classes=pow2 "${name}" "${labels}" "${env}" "${timeout}" "${serial}" ${ARGN})
+endfunction()
+
+# Those of the profiles' variants that the caller's options (ARG_PROFILES and so on) ask for.
+function(dam_register_profiles name labels env timeout serial)
+    if(NOT ARG_PROFILES)
+        if(ARG_NOT_TAIL OR ARG_NOT_FULL OR ARG_NOT_SAMPLED OR ARG_PROFILE_ENV)
+            message(FATAL_ERROR "${name}: what is said of its profiles needs PROFILES")
+        endif()
+        return()
+    endif()
+    set(options_of_tail guard=tail)
+    set(options_of_full guard=full)
+    set(options_of_sampled sample_every=100)
+    foreach(profile tail full sampled)
+        string(TOUPPER ${profile} upper)
+        if(ARG_NOT_${upper})
+            dam_leave_out("${name}.${profile}" "${ARG_NOT_${upper}}")
+        else()
+            dam_register_variant(${profile} ${options_of_${profile}} "${name}" "${labels}" "${env};${ARG_PROFILE_ENV}"
+                                 "${timeout}" "${serial}" ${ARGN})
+        endif()
+    endforeach()
 endfunction()
 
 # Stops on a misspelt option instead of ignoring it.
@@ -160,9 +192,9 @@ function(dam_test_executable target link sources libraries defines compile_optio
     target_compile_options(${target} PRIVATE ${compile_options})
 endfunction()
 
-set(DAM_COMMON_FLAGS THREADED SERIAL ALSO_SANITIZED)
-set(DAM_COMMON_SINGLE NAME TIMEOUT NOT_SANITIZED)
-set(DAM_COMMON_MULTI LABELS ENV ARGS)
+set(DAM_COMMON_FLAGS THREADED SERIAL ALSO_SANITIZED PROFILES)
+set(DAM_COMMON_SINGLE NAME TIMEOUT NOT_SANITIZED NOT_TAIL NOT_FULL NOT_SAMPLED)
+set(DAM_COMMON_MULTI LABELS ENV ARGS PROFILE_ENV)
 
 # Labels that follow from the options.
 macro(dam_collect_labels kind)
@@ -195,6 +227,8 @@ function(dam_add_unit_test)
     dam_collect_labels(unit)
     dam_register_both("${ARG_NAME}" "${labels}" "${ARG_ENV}" "${ARG_TIMEOUT}" "${ARG_SERIAL}"
                       $<TARGET_FILE:${ARG_NAME}> ${ARG_ARGS})
+    dam_register_profiles("${ARG_NAME}" "${labels}" "${ARG_ENV}" "${ARG_TIMEOUT}" "${ARG_SERIAL}"
+                          $<TARGET_FILE:${ARG_NAME}> ${ARG_ARGS})
     if(ARG_VALGRIND)
         dam_also_under_valgrind(${ARG_NAME})
     endif()
@@ -226,6 +260,8 @@ function(dam_add_preload_test)
     set(preload_env ${ARG_ENV} "LD_PRELOAD=$<TARGET_FILE:dam-malloc>")
     dam_register_both("${ARG_NAME}" "${labels}" "${preload_env}" "${ARG_TIMEOUT}" "${ARG_SERIAL}"
                       $<TARGET_FILE:${ARG_NAME}> ${ARG_ARGS})
+    dam_register_profiles("${ARG_NAME}" "${labels}" "${preload_env}" "${ARG_TIMEOUT}" "${ARG_SERIAL}"
+                          $<TARGET_FILE:${ARG_NAME}> ${ARG_ARGS})
     if(ARG_LINKED)
         dam_test_executable(${ARG_NAME}.linked malloc_static "${ARG_SOURCES}" "${ARG_LIBRARIES}" "${ARG_DEFINES}"
                             "${ARG_COMPILE_OPTIONS}")
@@ -276,6 +312,8 @@ function(dam_add_script_test)
         dam_register_both("${ARG_NAME}" "${labels}" "${env}" "${ARG_TIMEOUT}" "${ARG_SERIAL}" ${in_scratch} "${scratch}"
                           ${command})
     endif()
+    dam_register_profiles("${ARG_NAME}" "${labels}" "${env}" "${ARG_TIMEOUT}" "${ARG_SERIAL}" ${in_scratch}
+                          "${scratch}" ${command})
 endfunction()
 
 function(dam_add_test_program)
@@ -313,4 +351,6 @@ function(dam_add_test_run)
     dam_collect_labels(unit)
     dam_register_both("${ARG_NAME}" "${labels}" "${ARG_ENV}" "${ARG_TIMEOUT}" "${ARG_SERIAL}"
                       $<TARGET_FILE:${ARG_TARGET}> ${ARG_ARGS})
+    dam_register_profiles("${ARG_NAME}" "${labels}" "${ARG_ENV}" "${ARG_TIMEOUT}" "${ARG_SERIAL}"
+                          $<TARGET_FILE:${ARG_TARGET}> ${ARG_ARGS})
 endfunction()

@@ -11,7 +11,7 @@
  *   fork        a child may use everything here, whatever the other threads of its parent were doing.
  *   Signals     nothing here is async-signal-safe, as in POSIX.
  *   Misuse      releasing or resizing what is not a live DAM block, or finding that a block was written past its end,
- *               is undefined in C; DAM reports it on stderr and calls abort().
+ *               is undefined in C; DAM reports it on stderr and calls abort(), unless told otherwise ("Faults" below).
  *
  * Contracts are those of ISO C11/C23 (section 7.22.3 / 7.24.3) and POSIX.1-2017 where a function of that name exists. */
 #ifndef DAM_DAM_H
@@ -120,6 +120,46 @@ DAM_SIZED_BY(3);
 /* Releases every block of the heap and the heap itself. No other thread may be using the heap or a block of it.
  * NULL does nothing. errno keeps its value. */
 DAM_API void dam_heap_destroy(dam_heap *heap) DAM_NOEXCEPT;
+
+/* ---- Faults ------------------------------------------------------------------------------------------------------ */
+
+enum dam_fault_kind {
+    DAM_FAULT_DOUBLE_FREE = 1,   /* the block was already released */
+    DAM_FAULT_FOREIGN_POINTER,   /* no DAM block is anywhere near */
+    DAM_FAULT_NOT_A_BLOCK,       /* an address in DAM's memory at which no block starts */
+    DAM_FAULT_OVERFLOW,          /* a block was written past its end */
+    DAM_FAULT_HEADER,            /* what DAM keeps in front of a block was overwritten */
+    DAM_FAULT_WRITE_AFTER_FREE,  /* a released block was written to */
+    DAM_FAULT_WRONG_SIZE,        /* size or alignment given at release are not the block's */
+    /* A guarded place was read or written (guard=full, sample_every). */
+    DAM_FAULT_ACCESS_PAST_END,
+    DAM_FAULT_ACCESS_BEFORE_START,
+    DAM_FAULT_ACCESS_AFTER_FREE
+};
+
+/* What a fault handler is told. Later versions may add fields at the end; struct_bytes says how many bytes there are. */
+struct dam_fault_info {
+    size_t struct_bytes;
+    enum dam_fault_kind kind;
+    enum dam_layer layer;     /* DAM_LAYER_NONE where it does not apply */
+    const char *operation;    /* the function that found it: "free", "realloc" ... */
+    const void *address;      /* what it was given, or where the damage was found */
+    const void *block;        /* the block concerned; NULL if there is none */
+    size_t requested_bytes;   /* its requested size; 0 if not known */
+    bool can_continue;        /* false: the process ends whatever the handler does, unless it does not return */
+    const char *report;       /* the whole report, as written to stderr; not terminated */
+    size_t report_bytes;
+};
+
+/* Called in the thread that met the fault, after the report was written, instead of abort(). It must be safe in a signal
+ * handler and must not call DAM, except dam_option_get. It may leave by longjmp where operation is the function of dam.h
+ * that was called; elsewhere DAM may be in the middle of something, or hold a lock. When it returns and can_continue is true, the faulty call does
+ * nothing: a release leaves everything as it is, a realloc returns NULL with errno == EINVAL, dam_malloc_usable_size
+ * returns 0. The option on_fault=report does the same without a handler, on_fault=ignore without a word. */
+typedef void dam_fault_handler(const struct dam_fault_info *fault, void *context);
+
+/* NULL (as at the start): no handler. Not to be called by two threads at once. */
+DAM_API void dam_set_fault_handler(dam_fault_handler *handler, void *context) DAM_NOEXCEPT;
 
 /* ---- The allocator as a whole ------------------------------------------------------------------------------------ */
 

@@ -6,7 +6,7 @@
 
 #include "base/compiler.h"
 
-/* Says which assertion failed, on stderr, and aborts. Defined in guard/fault.c. */
+/* Says which assertion failed, on stderr, and aborts. Defined in guard/message.c. */
 _Noreturn void dam_assertion_failed(const char *condition, const char *file, int line);
 
 #if DAM_ASSERTIONS

@@ -18,9 +18,9 @@
  * computing the sum anew, each time in its own way. */
 #define KEEP_IN_REGISTER(pointer) __asm__("" : "+r"(pointer))
 
-/* Makes the compiler forget what it knows of a word in memory, where changing the word there is cheaper than keeping it in a
+/* Makes the compiler forget what it knows of words in memory, where changing a word there is cheaper than keeping it in a
  * register since it was last looked at. */
-#define FORGET_VALUE_OF(word) __asm__("" : "+m"(word))
+#define FORGET_VALUES_IN_MEMORY() __asm__("" ::: "memory")
 
 /* A relaxed atomic load of a plain field that others may store to with RELAXED_STORE. An aligned word is loaded in one piece
  * on every machine we run on, so a plain load is one; gcc folds a plain load into the instruction that uses it and an

@@ -23,6 +23,9 @@
 #define GRANULE_SHIFT 4
 #define GRANULE_BYTES ((size_t)1 << GRANULE_SHIFT)
 
+/* What guard=tail and guard=full ask the layers for beyond the request, at least (protect/tail.h). */
+#define TAIL_BYTES_MIN sizeof(uint64_t)
+
 #define ALIGNMENT_MAX ((size_t)1 << 30)
 
 /* Addresses have at most 48 bits in user space on x86-64 and on aarch64 without opt-in. */

@@ -10,17 +10,44 @@
 #include "front/front.h"
 #include "front/front_fast.h"
 #include "os/os.h"
+#include "protect/protect.h"
 
 static void *out_of_memory(void) {
     errno = ENOMEM;
     return NULL;
 }
 
+/* A block of any layer, protected if that is asked for. size is at most PTRDIFF_MAX - ALIGNMENT_MAX. */
+static void *alloc_any(size_t size, size_t alignment, bool *zeroed) {
+    dam_start();
+    return UNLIKELY(dam_protect_on) ? dam_protect_alloc(size, alignment, zeroed)
+                                    : dam_thread_alloc(size, alignment, zeroed);
+}
+
+/* Behind a door without tails: not this time. */
+static void *alloc_unsampled(size_t size) {
+    struct heap *heap = dam_own_heap();
+    if (heap->sample_countdown <= 1 || dam_protect_has_tails)
+        return NULL;
+    void *block = heap_alloc_fast(heap, size);
+    heap->sample_countdown -= block != NULL;
+    return block;
+}
+
 void *dam_front_alloc_slow(size_t size) {
-    if (size > PTRDIFF_MAX)
-        return out_of_memory();
-    void *block = dam_thread_alloc(size, GRANULE_BYTES, NULL);
+    void *unsampled = alloc_unsampled(size);
+    if (unsampled != NULL)
+        return unsampled;
+    bool zeroed;
+    void *block = size > PTRDIFF_MAX ? NULL : alloc_any(size, GRANULE_BYTES, &zeroed);
     return block != NULL ? block : out_of_memory();
+}
+
+void dam_front_free_slow(void *block, struct pool *pool) {
+    if (LIKELY(!dam_protect_on))
+        dam_free_of_others(block, pool);
+    else if (dam_protect_has_tails || !heap_free_own(dam_own_heap(), block, pool))
+        dam_protect_free(block, pool);
 }
 
 size_t dam_front_product(size_t count, size_t size) {
@@ -38,7 +65,7 @@ void *dam_front_calloc(size_t count, size_t size) {
         if (UNLIKELY(block == NULL))
             return NULL;
     } else {
-        block = bytes > PTRDIFF_MAX ? NULL : dam_thread_alloc(bytes, GRANULE_BYTES, &zeroed);
+        block = bytes > PTRDIFF_MAX ? NULL : alloc_any(bytes, GRANULE_BYTES, &zeroed);
         if (block == NULL)
             return out_of_memory();
     }
@@ -49,24 +76,15 @@ void *dam_front_calloc(size_t count, size_t size) {
 
 /* ---- Alignment --------------------------------------------------------------------------------------------------- */
 
-/* What to ask for so that any block of that size is aligned, if it is small: small blocks start at multiples of their
- * size, from a pool's start. */
-static size_t size_with_alignment(size_t size, size_t alignment) {
-    if (size <= SMALL_SIZE_MAX && alignment <= SMALL_SIZE_MAX && alignment > GRANULE_BYTES)
-        return round_up(size == 0 ? 1 : size, alignment);
-    return size;
-}
-
 static bool is_valid_alignment(size_t alignment) {
     return is_power_of_two(alignment) && alignment <= ALIGNMENT_MAX;
 }
 
 static void *alloc_aligned(size_t alignment, size_t size) {
-    if (alignment <= GRANULE_BYTES)
-        return size > PTRDIFF_MAX ? NULL : dam_thread_alloc(size, GRANULE_BYTES, NULL);
-    if (size > PTRDIFF_MAX - alignment)
-        return NULL;
-    return dam_thread_alloc(size_with_alignment(size, alignment), alignment, NULL);
+    bool zeroed;
+    if (alignment < GRANULE_BYTES)
+        alignment = GRANULE_BYTES;
+    return size > PTRDIFF_MAX - alignment ? NULL : alloc_any(size, alignment, &zeroed);
 }
 
 void *dam_front_aligned_alloc(size_t alignment, size_t size) {
@@ -93,9 +111,11 @@ int dam_front_posix_memalign(void **block, size_t alignment, size_t size) {
 void *dam_front_heap_alloc(struct heap *heap, size_t size, size_t alignment, bool zero) {
     if (size > PTRDIFF_MAX - ALIGNMENT_MAX)
         return out_of_memory();
+    if (alignment < GRANULE_BYTES)
+        alignment = GRANULE_BYTES;
     bool zeroed;
-    void *block = dam_first_class_alloc(heap, size_with_alignment(size, alignment),
-                                        alignment > GRANULE_BYTES ? alignment : GRANULE_BYTES, &zeroed);
+    void *block = UNLIKELY(dam_protect_on) ? dam_protect_heap_alloc(heap, size, alignment, &zeroed)
+                                           : dam_first_class_alloc(heap, size, alignment, &zeroed);
     if (block == NULL)
         return out_of_memory();
     if (zero && !zeroed)

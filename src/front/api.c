@@ -8,6 +8,7 @@
 #include "base/config.h"
 #include "front/front.h"
 #include "front/front_fast.h"
+#include "guard/fault.h"
 #include "options/options.h"
 
 _Static_assert((int)DAM_LAYER_SMALL == LAYER_SMALL && (int)DAM_LAYER_GENERAL == LAYER_GENERAL &&
@@ -98,6 +99,10 @@ void *dam_heap_aligned_alloc(dam_heap *heap, size_t alignment, size_t size) {
 void dam_heap_destroy(dam_heap *heap) {
     if (heap != NULL)
         dam_first_class_destroy(heap_of(heap));
+}
+
+void dam_set_fault_handler(dam_fault_handler *handler, void *context) {
+    dam_fault_set_handler(handler, context);
 }
 
 /* ---- The allocator as a whole ------------------------------------------------------------------------------------ */

@@ -6,55 +6,32 @@
  *               else, or when that has nothing                       -> dam_front_alloc_slow
  *
  *   free(p)     pool map -> the pool's owner is my heap              -> push
- *               else                                                 -> dam_free_of_others
+ *               else                                                 -> dam_front_free_slow
  *
- * dam_malloc and malloc are these functions, inlined whole (api.c, shim/libc.c). Neither tests for a missing heap, a NULL
- * pointer or a foreign one: no_heap, the empty pool and the sentinel fail the tests that are there anyway. */
+ * dam_malloc and malloc are these functions, inlined whole (api.c, shim/libc.c). Neither tests for a missing heap, a door, a
+ * NULL pointer or a foreign one: no_heap, the door, the empty pool and the sentinel fail the tests that are there anyway. */
 #ifndef DAM_FRONT_FRONT_FAST_H
 #define DAM_FRONT_FRONT_FAST_H
 
 #include "base/thread_self.h"
-#include "general/general_fast.h"
-#include "heap/heap.h"
+#include "heap/heap_fast.h"
 #include "pool/pool_map.h"
-#include "small/small_fast.h"
 
 /* The slow way of malloc: any size, any state of the thread. NULL with ENOMEM. */
 NEVER_INLINE void *dam_front_alloc_slow(size_t size);
 
-/* Relaxed (both): T3 in pool/ownership.h. */
-ALWAYS_INLINE bool front_owns_small(struct pool *pool) {
-    return RELAXED_LOAD(&pool->small_owner) == dam_thread_heap;
-}
-
-ALWAYS_INLINE bool front_owns_general(struct pool *pool) {
-    return RELAXED_LOAD(&pool->general_owner) == dam_thread_heap;
-}
+/* The slow way of free: NULL, what others own, large blocks, foreign pointers, and everything behind a door. */
+NEVER_INLINE void dam_front_free_slow(void *block, struct pool *pool);
 
 ALWAYS_INLINE void *front_malloc(size_t size) {
-    void *block = NULL;
-    if (LIKELY(size <= SMALL_SIZE_MAX))
-        block = small_alloc_fast(&dam_thread_heap->small, size);
-    else if (LIKELY(size <= GENERAL_SIZE_MAX))
-        block = general_alloc_fast(&dam_thread_heap->general, size);
-    if (LIKELY(block != NULL))
-        return block;
-    return dam_front_alloc_slow(size);
+    void *block = heap_alloc_fast(dam_thread_heap, size);
+    return LIKELY(block != NULL) ? block : dam_front_alloc_slow(size);
 }
 
 ALWAYS_INLINE void front_free(void *block) {
     struct pool *pool = pool_of(block);
-    if (LIKELY(front_owns_small(pool))) {
-        if (UNLIKELY(!small_is_live(pool, block)))
-            dam_thread_small_free_failed(block, pool);
-        else if (UNLIKELY(small_free_fast(pool, block)))
-            dam_thread_small_pool_emptied(pool);
-    } else if (LIKELY(front_owns_general(pool))) {
-        if (UNLIKELY(!general_free_fast(&dam_thread_heap->general, block)))
-            dam_thread_general_free(block, pool);
-    } else {
-        dam_free_of_others(block, pool);
-    }
+    if (UNLIKELY(!heap_free_own(dam_thread_heap, block, pool)))
+        dam_front_free_slow(block, pool);
 }
 
 #endif

@@ -37,12 +37,20 @@
 #include "base/config.h"
 #include "general/general_classes.h"
 
-/* What the common way reads that is the same for every heap, in one place. */
+struct link_secrets {
+    uint64_t of_place;
+    uint64_t of_both;
+};
+
+/* What is the same for every heap; first what the common way reads. */
 struct general_globals {
     uint64_t header_secret;
-    uint64_t link_secret;
+    struct link_secrets quick_secrets;
     uint32_t size_fields_of_class[GENERAL_LIVE_CLASS_COUNT]; /* a header's fields without a request */
     uint8_t class_holding[(GENERAL_SIZE_MAX >> GRANULE_SHIFT) + 1]; /* by granules */
+    struct link_secrets remote_secrets;
+    struct link_secrets index_secrets;
+    struct link_secrets tag_secrets;
 };
 
 extern struct general_globals dam_general;
@@ -65,6 +73,13 @@ struct block_header {
 
 _Static_assert(GENERAL_SIZE_MAX - 1 <= REQUEST_MASK, "a request fits its field");
 _Static_assert((GENERAL_SIZE_MAX >> GRANULE_SHIFT) < 1u << (32 - REQUEST_BITS), "a live size fits its field");
+
+/* Where the fields' upper half lies, which is the size. */
+#if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
+#define GRANULES_OFFSET sizeof(uint16_t)
+#else
+#define GRANULES_OFFSET 0
+#endif
 
 /* Codes are far apart, so that damage to a check does not turn one into another. */
 enum block_state {
@@ -113,6 +128,13 @@ static inline uint32_t granules_in(uint32_t fields) {
     return fields >> REQUEST_BITS;
 }
 
+/* The granules of a block that is in use, read from its header in one instruction. */
+ALWAYS_INLINE uint32_t block_granules(const void *block) {
+    uint16_t granules;
+    memcpy(&granules, (const char *)block - BLOCK_HEADER_BYTES + GRANULES_OFFSET, sizeof granules);
+    return granules;
+}
+
 static inline size_t request_in(uint32_t fields) {
     return (size_t)(fields & REQUEST_MASK) + 1;
 }
@@ -145,7 +167,7 @@ static inline bool block_has_state(const void *block, enum block_state state) {
 /* A block changes from one state to another; the fields stay. */
 ALWAYS_INLINE void block_change_state(void *block, enum block_state from, enum block_state to) {
     struct block_header *header = block_header(block);
-    FORGET_VALUE_OF(header->check);
+    FORGET_VALUES_IN_MEMORY();
     header->check ^= (uint32_t)from ^ (uint32_t)to;
 }
 
@@ -177,26 +199,38 @@ ALWAYS_INLINE uint64_t block_make_live(void *block, uint32_t size_fields, size_t
 
 /* ---- Links inside free memory ------------------------------------------------------------------------------------ */
 
-/* 64 bits that vouch for a link and the place it is kept at. */
-ALWAYS_INLINE uint64_t link_check(const void *place, uint64_t link) {
-    return ((uintptr_t)place + link) * dam_general.link_secret;
-}
-
 /* What a quick or remote block holds. */
 struct block_link {
     void *next;
     uint64_t check;
 };
 
-ALWAYS_INLINE void block_write_link(void *block, void *next) {
-    struct block_link *link = block;
-    link->next = next;
-    link->check = link_check(block, (uintptr_t)next);
+/* Vouches for a link and the place it is kept at. Two products: with one, of a sum, link and place could be changed together.
+ * Each kind of link has secrets of its own, so that one is never taken for another. */
+ALWAYS_INLINE uint64_t link_check(const void *place, uint64_t link, const struct link_secrets *secrets) {
+    return ((uintptr_t)place * secrets->of_place + link) * secrets->of_both;
 }
 
-ALWAYS_INLINE bool block_link_is_intact(const void *block) {
+ALWAYS_INLINE void block_write_quick_link(void *block, void *next) {
+    struct block_link *link = block;
+    link->next = next;
+    link->check = link_check(block, (uintptr_t)next, &dam_general.quick_secrets);
+}
+
+ALWAYS_INLINE bool block_quick_link_is_intact(const void *block) {
     const struct block_link *link = block;
-    return link->check == link_check(block, (uintptr_t)link->next);
+    return link->check == link_check(block, (uintptr_t)link->next, &dam_general.quick_secrets);
+}
+
+static inline void block_write_remote_link(void *block, void *next) {
+    struct block_link *link = block;
+    link->next = next;
+    link->check = link_check(block, (uintptr_t)next, &dam_general.remote_secrets);
+}
+
+static inline bool block_remote_link_is_intact(const void *block) {
+    const struct block_link *link = block;
+    return link->check == link_check(block, (uintptr_t)link->next, &dam_general.remote_secrets);
 }
 
 /* ---- Boundary tags: the size of a free block in its last word, recognisable as such ------------------------------ */
@@ -204,7 +238,7 @@ ALWAYS_INLINE bool block_link_is_intact(const void *block) {
 #define BOUNDARY_SIZE_BITS 24
 
 static inline uint64_t boundary_tag(const uint64_t *tail, uint32_t granules) {
-    uint64_t proof = ((uintptr_t)tail + granules) * dam_general.link_secret;
+    uint64_t proof = link_check(tail, granules, &dam_general.tag_secrets);
     return proof >> BOUNDARY_SIZE_BITS << BOUNDARY_SIZE_BITS | granules;
 }
 

@@ -31,18 +31,18 @@ static void write_links(void *block, uint32_t next, uint32_t previous) {
     struct index_links *links = block;
     links->next = next;
     links->previous = previous;
-    links->check = link_check(block, links_word(next, previous));
+    links->check = link_check(block, links_word(next, previous), &dam_general.index_secrets);
 }
 
 static bool links_are_intact(const struct index_links *links) {
-    return links->check == link_check(links, links_word(links->next, links->previous));
+    return links->check == link_check(links, links_word(links->next, links->previous), &dam_general.index_secrets);
 }
 
 /* The links of a free block, once they are known to be undamaged. */
 static struct index_links *checked_links(void *block) {
     struct index_links *links = block;
     if (UNLIKELY(!links_are_intact(links)))
-        dam_general_report_damaged_free_block(block);
+        dam_general_report_lost_free_block(block);
     return links;
 }
 
@@ -77,13 +77,23 @@ void dam_index_insert(struct free_index *index, const struct pool *pool, void *b
     set_first(index, class_index, offset);
 }
 
+/* A free block's size is believed if its header and its tag say the same. The tag is read where it is about to be rewritten: the
+ * block will be split, or merged, or its last word cleared. */
+static bool size_is_confirmed(const struct pool *pool, void *block, uint32_t granules) {
+    bool lies_inside = (uint64_t)offset_of(pool, block) + granules < pool->bytes >> GRANULE_SHIFT;
+    return lies_inside && *block_tail(block, granules) == boundary_tag(block_tail(block, granules), granules);
+}
+
 void dam_index_remove(struct free_index *index, const struct pool *pool, void *block, uint32_t granules) {
+    if (UNLIKELY(!size_is_confirmed(pool, block, granules)))
+        dam_general_report_lost_free_block(block);
     index->free_granules -= granules;
     if (granules == 0)
         return;
-    const struct index_links *links = checked_links(block);
+    struct index_links *links = checked_links(block);
     uint32_t next = links->next;
     uint32_t previous = links->previous;
+    links->check = 0; /* nobody shall find them intact where no index leads */
     if (previous != 0) {
         struct index_links *previous_links = checked_links(block_at(pool, previous));
         write_links(previous_links, next, previous_links->previous);
@@ -115,7 +125,7 @@ void *dam_index_take(struct free_index *index, const struct pool *pool, uint32_t
         return NULL;
     void *block = block_at(pool, index->first[found]);
     if (UNLIKELY(!block_has_state(block, BLOCK_FREE)))
-        dam_general_report_damaged_header(pool, block, "reuse");
+        dam_general_report_lost_header(pool, block, "reuse");
     *granules = block_header(block)->fields;
     DAM_ASSERT(*granules >= class_granules(class_index));
     dam_index_remove(index, pool, block, *granules);

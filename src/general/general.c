@@ -7,11 +7,13 @@
 #include "general/general.h"
 
 #include "base/bits.h"
+#include "base/options_table.h"
 #include "general/block.h"
 #include "general/general_blocks.h"
 #include "general/general_fast.h"
 #include "general/general_fault.h"
 #include "guard/secret.h"
+#include "os/os.h"
 #include "pool/ownership.h"
 #include "pool/pool_map.h"
 #include "region/metadata.h"
@@ -40,10 +42,17 @@ static struct general_pool *general_of_link(struct list *link) {
     return general_of(container_of(link, struct pool, link));
 }
 
+static struct link_secrets draw_link_secrets(void) {
+    return (struct link_secrets){.of_place = dam_secret_odd_word(), .of_both = dam_secret_odd_word()};
+}
+
 /* Classes hold runs of sizes, so the table is filled run by run. */
 void dam_general_init(void) {
     dam_general.header_secret = dam_secret_odd_word();
-    dam_general.link_secret = dam_secret_odd_word();
+    dam_general.quick_secrets = draw_link_secrets();
+    dam_general.remote_secrets = draw_link_secrets();
+    dam_general.index_secrets = draw_link_secrets();
+    dam_general.tag_secrets = draw_link_secrets();
     uint32_t smaller = 0;
     for (uint32_t i = 1; i < GENERAL_LIVE_CLASS_COUNT; i++) {
         uint32_t granules = class_granules(i);
@@ -52,7 +61,7 @@ void dam_general_init(void) {
         smaller = granules;
     }
     dam_general.class_holding[0] = 1;
-    dam_quick_end.check = ~link_check(&dam_quick_end, 0);
+    dam_quick_end.check = ~link_check(&dam_quick_end, 0, &dam_general.quick_secrets);
 }
 
 /* ---- The heap's pools -------------------------------------------------------------------------------------------- */
@@ -64,8 +73,12 @@ static void update_quick_limit(struct general_heap *heap) {
     heap->quick_limit = limit;
 }
 
-void dam_general_heap_init(struct general_heap *heap) {
-    *heap = (struct general_heap){.next_pool_bytes = POOL_BYTES_FIRST};
+void dam_general_heap_init(struct general_heap *heap, struct heap *owner, bool keeps_pools) {
+    *heap = (struct general_heap){
+        .next_pool_bytes = POOL_BYTES_FIRST,
+        .owner = owner,
+        .keeps_pools = keeps_pools,
+    };
     for (uint32_t i = 0; i < GENERAL_CLASS_COUNT; i++)
         list_init(&heap->by_largest[i]);
     for (uint32_t i = 0; i < GENERAL_LIVE_CLASS_COUNT; i++)
@@ -140,9 +153,10 @@ static void free_block(struct general_heap *heap, struct general_pool *general, 
 }
 
 void dam_general_free(struct general_heap *heap, struct pool *pool, void *block) {
-    dam_general_check_live(pool, block, "free");
-    struct general_pool *general = general_of(pool);
     heap->quick_room += block_header(block)->fields; /* what the common way charged */
+    if (dam_general_check_live(pool, block, "free") == 0)
+        return;
+    struct general_pool *general = general_of(pool);
     /* If the block merges with one in front, this header stays behind inside: it must not say live to a second free. */
     block_change_state(block, BLOCK_LIVE, BLOCK_QUICK);
     free_block(heap, general, block);
@@ -166,28 +180,40 @@ bool dam_general_resize(struct general_heap *heap, struct pool *pool, void *bloc
 
 static void write_remote_link(struct pool *pool, void *block, void *next) {
     (void)pool;
-    block_write_link(block, next);
+    block_write_remote_link(block, next);
 }
 
 /* Relaxed: the state only decides between two threads that free the same block at once. What the free publishes, it
  * publishes with the swap of the remote word. */
 bool dam_general_free_remote(struct pool *pool, void *block) {
-    dam_general_check_live(pool, block, "free");
+    if (dam_general_check_live(pool, block, "free") == 0)
+        return false;
     uint32_t live = block_check_for(block, block_header(block)->fields, BLOCK_LIVE);
     if (UNLIKELY(!__atomic_compare_exchange_n(&block_header(block)->check, &live, live ^ (uint32_t)BLOCK_REMOTE, false,
-                                              __ATOMIC_RELAXED, __ATOMIC_RELAXED)))
+                                              __ATOMIC_RELAXED, __ATOMIC_RELAXED))) {
         dam_general_report_not_live(pool, block, "free");
+        return false;
+    }
     return dam_pool_push_remote(pool, block, write_remote_link);
 }
 
-/* The block on top of a stack that was taken; stores the one under it. */
+/* The block on top of a stack that was taken, NULL if there is none. What lies under a damaged block is left alone: it counts
+ * as live for ever (G7 holds). */
 static void *pop_remote(struct pool *pool, struct remote_stack *stack) {
+    if (stack->count == 0)
+        return NULL;
     void *block = stack->head;
-    if (UNLIKELY(!block_has_state(block, BLOCK_REMOTE)))
+    if (UNLIKELY(!block_has_state(block, BLOCK_REMOTE))) {
         dam_general_report_damaged_header(pool, block, "take back");
-    if (UNLIKELY(!block_link_is_intact(block)))
+        return NULL;
+    }
+    void *next = ((struct block_link *)block)->next;
+    bool is_last = stack->count == 1;
+    if (UNLIKELY(!block_remote_link_is_intact(block) || is_last != (next == NULL))) {
         dam_general_report_damaged_free_block(block);
-    stack->head = ((struct block_link *)block)->next;
+        return NULL;
+    }
+    stack->head = next;
     stack->count--;
     return block;
 }
@@ -195,8 +221,9 @@ static void *pop_remote(struct pool *pool, struct remote_stack *stack) {
 void dam_general_take_remote_into_index(struct pool *pool) {
     struct general_pool *general = general_of(pool);
     struct remote_stack stack = dam_pool_take_remote(pool);
-    while (stack.count > 0)
-        dam_blocks_free(general, pop_remote(pool, &stack));
+    void *block;
+    while ((block = pop_remote(pool, &stack)) != NULL)
+        dam_blocks_free(general, block);
 }
 
 /* A block that was checked when it was freed (its canary need not be there any more: the link may lie over it) goes onto its
@@ -210,7 +237,7 @@ static void put_away(struct general_heap *heap, struct general_pool *general, vo
     heap->quick_room -= fields;
     block_change_state(block, BLOCK_REMOTE, BLOCK_QUICK);
     uint32_t class_index = dam_general.class_holding[granules_in(fields)];
-    block_write_link(block, heap->quick[class_index]);
+    block_write_quick_link(block, heap->quick[class_index]);
     heap->quick[class_index] = block;
 }
 
@@ -218,8 +245,9 @@ static void put_away(struct general_heap *heap, struct general_pool *general, vo
 static bool take_remote(struct general_heap *heap, struct general_pool *general) {
     struct remote_stack stack = dam_pool_take_remote(&general->pool);
     bool any = stack.count > 0;
-    while (stack.count > 0)
-        put_away(heap, general, pop_remote(&general->pool, &stack));
+    void *block;
+    while ((block = pop_remote(&general->pool, &stack)) != NULL)
+        put_away(heap, general, block);
     return any;
 }
 
@@ -239,11 +267,14 @@ static bool take_remote_of_all_pools(struct general_heap *heap) {
 
 /* ---- Quick lists ------------------------------------------------------------------------------------------------- */
 
-/* A block off a quick list goes back to its pool. */
-static void give_back_quick(struct general_heap *heap, void *block) {
+/* A block off the quick list of a class goes back to its pool; one whose header is damaged stays out of use. */
+static void give_back_quick(struct general_heap *heap, void *block, uint32_t class_index) {
     struct pool *pool = pool_of(block);
-    if (UNLIKELY(!block_has_state(block, BLOCK_QUICK)))
+    bool is_of_class = granules_in(block_header(block)->fields) == class_granules(class_index); /* G3 */
+    if (UNLIKELY(!block_has_state(block, BLOCK_QUICK) || !is_of_class)) {
         dam_general_report_damaged_header(pool, block, "merge");
+        return;
+    }
     struct general_pool *general = general_of(pool);
     free_block(heap, general, block);
     retire_if_empty(heap, general);
@@ -254,14 +285,23 @@ void dam_general_flush(struct general_heap *heap) {
         struct block_link *block = heap->quick[i];
         heap->quick[i] = &dam_quick_end;
         while (block != &dam_quick_end) {
-            if (UNLIKELY(!block_link_is_intact(block)))
+            if (UNLIKELY(!block_quick_link_is_intact(block))) {
                 dam_general_report_damaged_free_block(block);
+                break; /* what hangs on it stays out of use */
+            }
             struct block_link *next = block->next;
-            give_back_quick(heap, block);
+            give_back_quick(heap, block, i);
             block = next;
         }
     }
     heap->quick_room = heap->quick_limit; /* exact again (G6) */
+    heap->flushed_ms = dam_os_now_ms();
+}
+
+void dam_general_flush_if_old(struct general_heap *heap) {
+    bool holds_any = heap->quick_room < heap->quick_limit;
+    if (holds_any && dam_os_now_ms() - heap->flushed_ms > DAM_SETTING(purge_delay_ms))
+        dam_general_flush(heap);
 }
 
 /* ---- Allocating -------------------------------------------------------------------------------------------------- */
@@ -282,9 +322,10 @@ static struct general_pool *find_pool_trying_hard(struct general_heap *heap, uin
 void *dam_general_alloc(struct general_heap *heap, size_t size, size_t alignment) {
     uint32_t class_index = general_class_for(size);
     if (UNLIKELY(alignment <= GRANULE_BYTES && heap->quick[class_index] != &dam_quick_end)) {
-        if (!block_link_is_intact(heap->quick[class_index]))
-            dam_general_report_damaged_free_block(heap->quick[class_index]);
-        return general_alloc_fast(heap, size);
+        if (block_quick_link_is_intact(heap->quick[class_index]))
+            return general_alloc_fast(heap, size);
+        dam_general_report_damaged_free_block(heap->quick[class_index]);
+        heap->quick[class_index] = &dam_quick_end; /* what hangs on it stays out of use */
     }
     struct general_pool *general =
         find_pool_trying_hard(heap, dam_blocks_class_with_alignment(class_index, alignment));
@@ -331,33 +372,34 @@ bool dam_general_is_nearly_full(struct pool *pool) {
 
 void dam_general_let_go_nearly_full(struct general_heap *heap) {
     dam_general_flush(heap); /* G8 */
+    if (heap->keeps_pools)
+        return;
     for (uint32_t i = 0; i < GENERAL_CLASS_COUNT; i++) {
         struct list *link = heap->by_largest[i].next;
         while (link != &heap->by_largest[i]) {
             struct general_pool *general = general_of_link(link);
             link = link->next;
             struct pool *pool = &general->pool;
-            if (pool->belongs_to_first_class_heap || !dam_general_is_nearly_full(pool))
+            if (!dam_general_is_nearly_full(pool))
                 continue;
-            struct heap *owner = RELAXED_LOAD(&pool->general_owner);
             set_owner(pool, NULL);
             delist(heap, general);
             if (!dam_pool_let_go(pool))
-                dam_general_adopt(heap, owner, pool);
+                dam_general_adopt(heap, pool);
         }
     }
 }
 
-void dam_general_adopt(struct general_heap *heap, struct heap *owner, struct pool *pool) {
+void dam_general_adopt(struct general_heap *heap, struct pool *pool) {
     struct general_pool *general = general_of(pool);
-    set_owner(pool, owner);
+    set_owner(pool, heap->owner);
     dam_general_take_remote_into_index(pool);
     enlist(heap, general);
     retire_if_empty(heap, general);
 }
 
-void dam_general_enlist_new(struct general_heap *heap, struct heap *owner, struct pool *pool) {
-    set_owner(pool, owner);
+void dam_general_enlist_new(struct general_heap *heap, struct pool *pool) {
+    set_owner(pool, heap->owner);
     enlist(heap, general_of(pool));
 }
 
@@ -385,10 +427,14 @@ void dam_general_retire_empty(struct general_heap *heap) {
 /* ---- Looking ----------------------------------------------------------------------------------------------------- */
 
 size_t dam_general_check_live(const struct pool *pool, const void *address, const char *operation) {
-    if (UNLIKELY(pool_offset(pool, address) >= pool->bytes || !block_has_state(address, BLOCK_LIVE)))
+    bool can_be_block = pool_offset(pool, address) - BLOCK_OVERHEAD_BYTES < pool->bytes - BLOCK_OVERHEAD_BYTES;
+    if (UNLIKELY(!can_be_block || !block_has_state(address, BLOCK_LIVE))) {
         dam_general_report_not_live(pool, address, operation);
-    size_t request = request_in(block_header(address)->fields);
-    if (UNLIKELY(!block_canary_is_intact(address)))
+        return 0;
+    }
+    if (UNLIKELY(!block_canary_is_intact(address))) {
         dam_general_report_overflow(pool, address, operation);
-    return request;
+        return 0;
+    }
+    return request_in(block_header(address)->fields);
 }

@@ -43,11 +43,14 @@ struct general_heap {
     struct block_link *quick[GENERAL_LIVE_CLASS_COUNT]; /* never NULL: dam_quick_end closes each */
     int64_t quick_room;  /* G6 */
     int64_t quick_limit;
+    uint64_t flushed_ms; /* when the quick lists were last empty */
     uint64_t class_bits[GENERAL_CLASS_COUNT / 64]; /* which by_largest lists are not empty */
     struct list by_largest[GENERAL_CLASS_COUNT];   /* list 0: pools with nothing free */
     size_t pool_count;
     size_t pool_bytes;
     size_t next_pool_bytes;
+    struct heap *owner; /* whose part this is: the name on its pools */
+    bool keeps_pools;   /* never lets a pool go */
 };
 
 /* Stands at the end of every quick list. */
@@ -56,7 +59,7 @@ extern struct block_link dam_quick_end;
 /* Draws the layer's secrets and fills its tables; once, before the first block. */
 void dam_general_init(void);
 
-void dam_general_heap_init(struct general_heap *heap);
+void dam_general_heap_init(struct general_heap *heap, struct heap *owner, bool keeps_pools);
 
 /* A block for `size` bytes, aligned to `alignment` (at least 16, at most GENERAL_SIZE_MAX), from what the heap owns; NULL
  * if that takes a pool more. */
@@ -68,20 +71,22 @@ void dam_general_let_go_nearly_full(struct general_heap *heap);
 /* A new pool that can serve the request, owned by nobody yet. NULL if memory is refused. */
 struct pool *dam_general_create_pool(struct general_heap *heap, size_t size, size_t alignment);
 
-/* Frees a block of a pool that the heap owns, into the pool's index; reports a fault unless it is live and intact. */
+/* Frees a block of a pool that the heap owns, into the pool's index, after the common way has charged it and would not; if it
+ * is not live and intact, reports a fault instead. */
 void dam_general_free(struct general_heap *heap, struct pool *pool, void *block);
 
-/* Frees a block of a pool that the caller does not own; checks it first. True if the caller is its owner now. */
+/* Frees a block of a pool that the caller does not own, if it is live and intact. True if the caller is the pool's owner
+ * now. */
 bool dam_general_free_remote(struct pool *pool, void *block);
 
 /* Resizes in place, by the owner. False if there is no room; nothing has changed then. */
 bool dam_general_resize(struct general_heap *heap, struct pool *pool, void *block, size_t size);
 
 /* Lists a new pool, whose owner the heap is. */
-void dam_general_enlist_new(struct general_heap *heap, struct heap *owner, struct pool *pool);
+void dam_general_enlist_new(struct general_heap *heap, struct pool *pool);
 
 /* As in small.h. */
-void dam_general_adopt(struct general_heap *heap, struct heap *owner, struct pool *pool);
+void dam_general_adopt(struct general_heap *heap, struct pool *pool);
 void dam_general_disown(struct general_heap *heap, struct pool *pool);
 struct pool *dam_general_any_pool(struct general_heap *heap);
 bool dam_general_is_nearly_full(struct pool *pool);
@@ -92,11 +97,25 @@ void dam_general_take_remote_into_index(struct pool *pool);
 /* Empties the quick lists into the pools. Retires pools that become empty, but one. */
 void dam_general_flush(struct general_heap *heap);
 
+/* The same, if the lists were last empty longer than purge_delay_ms ago: what a program does not ask for any more must not pin
+ * pools for ever. */
+void dam_general_flush_if_old(struct general_heap *heap);
+
 /* Retires the pool the heap keeps although it is empty, if there is one. */
 void dam_general_retire_empty(struct general_heap *heap);
 
-/* Reports a fault unless the address is a live block with an intact canary; returns its request. */
+/* The request of the live block at the address, at least 1. Reports a fault, and returns 0, unless there is one, with an intact
+ * canary. */
 size_t dam_general_check_live(const struct pool *pool, const void *address, const char *operation);
+
+/* For guard=tail and guard=full (general_slack.c). The first fills what lies behind a live block's canary; the second reports a
+ * fault, and returns false, if it has changed. */
+void dam_general_fill_slack(void *block);
+bool dam_general_check_slack(const struct pool *pool, const void *block, const char *operation);
+
+/* Before a pool with live blocks goes (a destroyed heap's): checks each of them, and sees to it that no header is left that
+ * could be taken for a live block's when other blocks lie there. */
+void dam_general_forget_blocks(const struct pool *pool);
 
 size_t dam_general_verify_pool(struct pool *pool);
 

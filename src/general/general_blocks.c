@@ -47,7 +47,7 @@ static bool is_free(const struct pool *pool, const void *block) {
         return true;
     if (UNLIKELY(!block_has_state(block, BLOCK_LIVE) && !block_has_state(block, BLOCK_QUICK) &&
                  !block_has_state(block, BLOCK_REMOTE) && !block_has_state(block, BLOCK_FENCE)))
-        dam_general_report_damaged_header(pool, block, "merge with");
+        dam_general_report_lost_header(pool, block, "merge with");
     return false;
 }
 
@@ -58,6 +58,7 @@ static void merge_with_behind(struct general_pool *general, void *block, uint32_
         return;
     uint32_t behind_granules = block_header(behind)->fields;
     dam_index_remove(&general->index, &general->pool, behind, behind_granules);
+    block_change_state(behind, BLOCK_FREE, BLOCK_QUICK); /* what stays behind inside must not say free, only released */
     *granules += behind_granules + 1;
 }
 
@@ -69,8 +70,9 @@ static void *merge_with_front(struct general_pool *general, void *block, uint32_
         return block;
     void *front = block_in_front(block, front_granules);
     if (UNLIKELY(!block_has_state(front, BLOCK_FREE) || block_header(front)->fields != front_granules))
-        dam_general_report_damaged_header(&general->pool, front, "merge with");
+        dam_general_report_lost_header(&general->pool, front, "merge with");
     dam_index_remove(&general->index, &general->pool, front, front_granules);
+    *tail = 0;
     *granules += front_granules + 1;
     return front;
 }
@@ -132,4 +134,27 @@ bool dam_blocks_resize(struct general_pool *general, void *block, uint32_t wante
     if (wanted < granules)
         free_into_index(general, block_behind(block, wanted), granules - wanted - 1);
     return true;
+}
+
+static void forget_live_block(const struct pool *pool, void *block) {
+    (void)dam_general_check_live(pool, block, "destroy"); /* a canary that is gone is reported; the block goes all the same */
+    block_change_state(block, BLOCK_LIVE, BLOCK_QUICK);
+}
+
+void dam_general_forget_blocks(const struct pool *pool) {
+    char *block = pool_start(pool) + BLOCK_OVERHEAD_BYTES;
+    char *fence = pool_start(pool) + pool->bytes;
+    while (block < fence) {
+        uint32_t fields = block_header(block)->fields;
+        uint32_t granules = block_has_state(block, BLOCK_FREE) ? fields : granules_in(fields);
+        if (block_has_state(block, BLOCK_LIVE)) {
+            forget_live_block(pool, block);
+        } else if (UNLIKELY(!block_has_state(block, BLOCK_FREE) && !block_has_state(block, BLOCK_QUICK) &&
+                            !block_has_state(block, BLOCK_REMOTE))) {
+            dam_general_report_damaged_header(pool, block, "destroy");
+            memset(block_header(block), 0, (size_t)(fence - block)); /* no way to find what lies behind */
+            return;
+        }
+        block = block_behind(block, granules);
+    }
 }

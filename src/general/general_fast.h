@@ -24,7 +24,7 @@ ALWAYS_INLINE uint32_t general_class_for(size_t size) {
 ALWAYS_INLINE void *general_alloc_fast(struct general_heap *heap, size_t size) {
     uint32_t class_index = general_class_for(size);
     struct block_link *block = heap->quick[class_index];
-    if (UNLIKELY(!block_link_is_intact(block)))
+    if (UNLIKELY(!block_quick_link_is_intact(block)))
         return NULL;
     heap->quick[class_index] = block->next;
     heap->quick_room += (int64_t)block_make_live(block, dam_general.size_fields_of_class[class_index], size);
@@ -45,8 +45,8 @@ ALWAYS_INLINE bool general_free_fast(struct general_heap *heap, void *block) {
         return false;
     if (UNLIKELY(block_read_canary(block, request_in(fields)) != seal))
         return false;
-    uint32_t class_index = dam_general.class_holding[granules_in(fields)];
-    block_write_link(block, heap->quick[class_index]);
+    uint32_t class_index = dam_general.class_holding[block_granules(block)];
+    block_write_quick_link(block, heap->quick[class_index]);
     heap->quick[class_index] = block;
     block_change_state(block, BLOCK_LIVE, BLOCK_QUICK);
     return true;

@@ -5,6 +5,7 @@
  * the heap next allocates, or until it is destroyed with everything in it.
  *
  * Lock order: the list of heaps, then a heap, then the central lock. */
+#include "base/describe.h"
 #include "direct/direct.h"
 #include "general/general_fast.h"
 #include "heap/heap.h"
@@ -26,8 +27,7 @@ static struct heap *make_listed_heap(void) {
     dam_central_leave();
     if (heap == NULL)
         return NULL;
-    dam_heap_init(heap);
-    heap->is_first_class = true;
+    dam_heap_init(heap, true);
     list_push_first(&first_class.heaps, &heap->link);
     return heap;
 }
@@ -44,7 +44,7 @@ static void *alloc_direct(struct heap *heap, size_t size, size_t alignment, bool
     struct pool *pool = dam_direct_create(size, alignment);
     if (pool == NULL)
         return NULL;
-    pool->direct_heap = heap;
+    dam_direct_set_heap(pool, heap);
     list_push_first(&heap->direct_pools, &pool->link);
     *zeroed = pool->read_as_zero;
     return pool_start(pool);
@@ -52,6 +52,7 @@ static void *alloc_direct(struct heap *heap, size_t size, size_t alignment, bool
 
 static void *alloc_locked(struct heap *heap, size_t size, size_t alignment, bool *zeroed) {
     *zeroed = false;
+    size = dam_size_with_alignment(size, alignment);
     if (dam_layer_of_request(size, alignment) == LAYER_DIRECT)
         return alloc_direct(heap, size, alignment, zeroed);
     return dam_heap_alloc(heap, size, alignment);
@@ -74,33 +75,50 @@ bool dam_first_class_resize(struct heap *heap, struct pool *pool, void *block, s
 }
 
 void dam_first_class_forget_direct(struct pool *pool) {
-    struct heap *heap = pool->direct_heap;
+    struct heap *heap = dam_direct_heap(pool);
     if (heap == NULL)
         return;
     dam_lock_enter(&heap->lock);
     list_unlink(&pool->link);
     dam_lock_leave(&heap->lock);
-    pool->direct_heap = NULL;
+    dam_direct_set_heap(pool, NULL);
+}
+
+/* What the tool has not heard of as a block, it ignores. */
+static void describe_blocks_released(struct pool *pool) {
+    if (!DESCRIBES)
+        return;
+    bool is_small = pool_layer(pool) == LAYER_SMALL;
+    size_t step = is_small ? pool->block_bytes : GRANULE_BYTES;
+    size_t bytes = is_small ? pool->carved * step : pool->bytes;
+    for (size_t offset = 0; offset < bytes; offset += step)
+        describe_released(pool_start(pool) + offset, step);
 }
 
 void dam_first_class_destroy(struct heap *heap) {
     dam_lock_enter(&first_class.lock);
     list_unlink(&heap->link);
     dam_lock_leave(&first_class.lock);
+    describe_enter();
     struct pool *pool;
     while ((pool = dam_small_any_pool(&heap->small)) != NULL) {
         dam_small_disown(&heap->small, pool);
+        describe_blocks_released(pool);
         dam_pool_retire(pool);
     }
     while ((pool = dam_general_any_pool(&heap->general)) != NULL) {
         dam_general_disown(&heap->general, pool);
+        describe_blocks_released(pool);
+        dam_general_forget_blocks(pool);
         dam_pool_retire(pool);
     }
     while (!list_is_empty(&heap->direct_pools)) {
         pool = container_of(heap->direct_pools.next, struct pool, link);
         list_unlink(&pool->link);
-        dam_direct_free(pool);
+        describe_released(pool_start(pool), dam_direct_requested_bytes(pool));
+        dam_direct_retire(pool);
     }
+    describe_leave();
     dam_central_enter();
     dam_metadata_give(&first_class_kind, heap);
     dam_central_leave();

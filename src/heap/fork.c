@@ -13,6 +13,7 @@
 #include "region/central.h"
 
 static void before_fork(void) {
+    dam_protect_freeze_all();
     dam_first_class_freeze_all();
     dam_lock_freeze(&dam_central_lock);
 }
@@ -20,6 +21,7 @@ static void before_fork(void) {
 static void after_fork(void) {
     dam_lock_thaw(&dam_central_lock);
     dam_first_class_thaw_all();
+    dam_protect_thaw_all();
 }
 
 void dam_fork_register(void) {

@@ -26,10 +26,10 @@ static struct list shared_general = {&shared_general, &shared_general};
 
 _Static_assert(SMALL_CLASS_COUNT_MAX == 12, "shared_small names each of its members");
 
-void dam_heap_init(struct heap *heap) {
-    *heap = (struct heap){.is_first_class = false};
-    dam_small_heap_init(&heap->small);
-    dam_general_heap_init(&heap->general);
+void dam_heap_init(struct heap *heap, bool is_first_class) {
+    *heap = (struct heap){.behind = heap, .is_first_class = is_first_class};
+    dam_small_heap_init(&heap->small, heap, is_first_class);
+    dam_general_heap_init(&heap->general, heap, is_first_class);
     list_init(&heap->link);
     list_init(&heap->direct_pools);
 }
@@ -44,9 +44,8 @@ enum layer dam_layer_of_request(size_t size, size_t alignment) {
 
 /* ---- Allocating -------------------------------------------------------------------------------------------------- */
 
-/* A new pool has one owner from the start; first-class heaps mark theirs as never to be let go. */
-static void own_new(struct heap *heap, struct pool *pool) {
-    pool->belongs_to_first_class_heap = heap->is_first_class;
+static void own_new(const struct heap *heap, struct pool *pool) {
+    pool->stays_with_owner = heap->is_first_class;
     dam_pool_own_new(pool);
 }
 
@@ -55,14 +54,15 @@ static void own_new(struct heap *heap, struct pool *pool) {
 static bool add_small_pool(struct heap *heap, uint32_t class_index) {
     struct pool *pool = heap->is_first_class ? NULL : dam_pool_claim_shared(&shared_small[class_index]);
     if (pool != NULL) {
-        dam_small_adopt(&heap->small, heap, pool);
+        dam_small_adopt(&heap->small, pool);
         return true;
     }
+    dam_general_flush_if_old(&heap->general);
     pool = dam_small_create_pool(class_index);
     if (pool == NULL)
         return false;
     own_new(heap, pool);
-    dam_small_enlist_new(&heap->small, heap, pool);
+    dam_small_enlist_new(&heap->small, pool);
     return true;
 }
 
@@ -71,7 +71,7 @@ static void *small_alloc(struct heap *heap, size_t size) {
     while (block == NULL) {
         uint32_t class_index = small_class_index(size);
         dam_small_check_free_list(&heap->small, class_index);
-        if (!dam_small_refill(&heap->small, heap, class_index) && !add_small_pool(heap, class_index))
+        if (!dam_small_refill(&heap->small, class_index) && !add_small_pool(heap, class_index))
             return NULL;
         block = small_alloc_fast(&heap->small, size);
     }
@@ -84,7 +84,7 @@ static void *general_alloc(struct heap *heap, size_t size, size_t alignment) {
         struct pool *left_behind = dam_pool_claim_shared(&shared_general);
         if (left_behind == NULL)
             break;
-        dam_general_adopt(&heap->general, heap, left_behind);
+        dam_general_adopt(&heap->general, left_behind);
         block = dam_general_alloc(&heap->general, size, alignment);
     }
     if (block != NULL)
@@ -94,7 +94,7 @@ static void *general_alloc(struct heap *heap, size_t size, size_t alignment) {
     if (pool == NULL)
         return NULL;
     own_new(heap, pool);
-    dam_general_enlist_new(&heap->general, heap, pool);
+    dam_general_enlist_new(&heap->general, pool);
     return dam_general_alloc(&heap->general, size, alignment);
 }
 
@@ -105,8 +105,8 @@ void *dam_heap_alloc(struct heap *heap, size_t size, size_t alignment) {
 }
 
 void *dam_thread_alloc(size_t size, size_t alignment, bool *zeroed) {
-    if (zeroed != NULL)
-        *zeroed = false;
+    *zeroed = false;
+    size = dam_size_with_alignment(size, alignment);
     struct heap *heap = dam_thread_heap_or_make();
     if (dam_layer_of_request(size, alignment) != LAYER_DIRECT) {
         void *block = NULL;
@@ -118,27 +118,27 @@ void *dam_thread_alloc(size_t size, size_t alignment, bool *zeroed) {
             return block;
         /* No heap to be had, or a fork in the way: a pool of its own needs neither. */
     }
+    if (heap != NULL)
+        dam_general_flush_if_old(&heap->general);
     struct pool *pool = dam_direct_create(size, alignment);
     if (pool == NULL)
         return NULL;
-    if (zeroed != NULL)
-        *zeroed = pool->read_as_zero;
+    *zeroed = pool->read_as_zero;
     return pool_start(pool);
 }
 
 /* ---- Freeing ----------------------------------------------------------------------------------------------------- */
 
 void dam_thread_small_pool_emptied(struct pool *pool) {
-    dam_small_pool_emptied(&dam_thread_heap->small, pool);
+    dam_small_pool_emptied(&dam_own_heap()->small, pool);
 }
 
 void dam_thread_small_free_failed(void *block, struct pool *pool) {
-    dam_small_check_live(pool, block, "free");
-    __builtin_unreachable(); /* the common way failed, so the check does not return */
+    (void)dam_small_check_live(pool, block, "free");
 }
 
 void dam_thread_general_free(void *block, struct pool *pool) {
-    dam_general_free(&dam_thread_heap->general, pool, block);
+    dam_general_free(&dam_own_heap()->general, pool, block);
 }
 
 /* The owner of a small pool that has no heap to keep it in gives it up: empty pools go, full ones wait for the next free,
@@ -146,10 +146,8 @@ void dam_thread_general_free(void *block, struct pool *pool) {
 static void give_up_small(struct pool *pool) {
     for (;;) {
         dam_small_take_remote(pool);
-        if (pool->live == 0) {
-            dam_pool_retire(pool);
+        if (pool->live == 0 && dam_small_retire(pool))
             return;
-        }
         bool gone = dam_small_is_full(pool) ? dam_pool_let_go(pool)
                                             : dam_pool_share(&shared_small[pool->class_index], pool);
         if (gone)
@@ -176,28 +174,35 @@ static void own_claimed(struct pool *pool) {
     struct heap *heap = dam_thread_heap_or_make();
     if (pool_layer(pool) == LAYER_SMALL) {
         if (heap != NULL)
-            dam_small_adopt(&heap->small, heap, pool);
+            dam_small_adopt(&heap->small, pool);
         else
             give_up_small(pool);
     } else {
         if (heap != NULL)
-            dam_general_adopt(&heap->general, heap, pool);
+            dam_general_adopt(&heap->general, pool);
         else
             give_up_general(pool);
     }
 }
 
 static void free_direct(struct pool *pool, void *block) {
-    dam_direct_check_live(pool, block, "free");
+    if (!dam_direct_check_live(pool, block, "free") || !dam_direct_begin_free(pool))
+        return;
     dam_first_class_forget_direct(pool);
-    dam_direct_free(pool);
+    dam_direct_retire(pool);
+}
+
+/* The address lies in no pool. */
+static void report_foreign_pointer(const void *address, const char *operation) {
+    struct dam_fault fault = {.kind = DAM_FAULT_FOREIGN_POINTER, .operation = operation, .address = address};
+    dam_fault_report(&fault);
 }
 
 void dam_free_of_others(void *block, struct pool *pool) {
     switch (pool_layer(pool)) {
     case LAYER_NONE:
         if (block != NULL)
-            dam_report_foreign_pointer(block, "free");
+            report_foreign_pointer(block, "free");
         return;
     case LAYER_SMALL:
         if (dam_small_free_remote(pool, block))
@@ -213,25 +218,22 @@ void dam_free_of_others(void *block, struct pool *pool) {
     }
 }
 
-size_t dam_checked_usable_bytes(struct pool *pool, const void *address, const char *operation) {
+bool dam_check_usable_bytes(struct pool *pool, const void *address, const char *operation, size_t *usable_bytes) {
     switch (pool_layer(pool)) {
     case LAYER_NONE:
-        dam_report_foreign_pointer(address, operation);
+        report_foreign_pointer(address, operation);
+        return false;
     case LAYER_SMALL:
-        dam_small_check_live(pool, address, operation);
-        return pool->block_bytes;
+        *usable_bytes = pool->block_bytes;
+        return dam_small_check_live(pool, address, operation);
     case LAYER_GENERAL:
-        return dam_general_check_live(pool, address, operation);
+        *usable_bytes = dam_general_check_live(pool, address, operation);
+        return *usable_bytes != 0;
     case LAYER_DIRECT:
-        dam_direct_check_live(pool, address, operation);
-        return dam_direct_usable_bytes(pool);
+        *usable_bytes = dam_direct_requested_bytes(pool);
+        return dam_direct_check_live(pool, address, operation);
     }
     __builtin_unreachable();
-}
-
-void dam_report_foreign_pointer(const void *address, const char *operation) {
-    struct dam_fault fault = {.kind = FAULT_FOREIGN_POINTER, .operation = operation, .address = address};
-    dam_fault_report(&fault);
 }
 
 /* ---- Giving up --------------------------------------------------------------------------------------------------- */

@@ -5,11 +5,14 @@
  *                                      |
  *                                      +--> emptied, its memory for the next thread
  *
+ * The thread's pointer leads to the heap, or to a door before it (heap.h).
+ *
  * A thread's end is noticed by the destructor of a thread-specific key. Other destructors may run later and still allocate
  * and free: that is what the gone heap is for. */
 #include <errno.h>
 #include <pthread.h>
 
+#include "base/describe.h"
 #include "base/options_table.h"
 #include "guard/secret.h"
 #include "heap/fork.h"
@@ -18,14 +21,15 @@
 #include "region/central.h"
 #include "region/metadata.h"
 
-/* Both are only ever read: their pools have no free block, and no pool names them as its owner. */
-#define HEAP_WITHOUT_POOLS                                                                                            \
+/* All of these are only ever read: their pools have no free block, and no pool names them as its owner. */
+#define HEAP_WITHOUT_POOLS(heap_behind)                                                                               \
     {                                                                                                                 \
         .small.current = {[0 ... SMALL_GRANULE_COUNT - 1] = &dam_small_no_pool},                                      \
         .general.quick = {[0 ... GENERAL_LIVE_CLASS_COUNT - 1] = &dam_quick_end},                                     \
+        .behind = (heap_behind),                                                                                      \
     }
-static struct heap no_heap = HEAP_WITHOUT_POOLS;
-static struct heap gone_heap = HEAP_WITHOUT_POOLS;
+static struct heap no_heap = HEAP_WITHOUT_POOLS(&no_heap);
+static struct heap gone_heap = HEAP_WITHOUT_POOLS(&gone_heap);
 
 _Thread_local struct heap *dam_thread_heap __attribute__((tls_model("initial-exec"))) = &no_heap;
 
@@ -34,7 +38,10 @@ static struct metadata_kind heap_kind = {.bytes = sizeof(struct heap)};
 static pthread_key_t thread_end_key;
 static bool has_thread_end_key;
 
-/* The heap of allocations that came before on_load, if any. */
+/* Whether threads get a door before their heap. */
+static bool has_doors;
+
+/* The heap (or its door) of allocations that came before on_load, if any. */
 static struct heap *early_heap;
 static bool loaded;
 
@@ -47,8 +54,13 @@ static bool loaded;
 static void do_nothing(void) {
 }
 
+/* Defined when a shared library is linked (cmake/DamFlags.cmake). A static program resolves its functions before there is any
+ * thread-local memory to write to. */
+extern const char dam_is_shared_library __attribute__((weak, visibility("hidden")));
+
 __attribute__((used)) static void (*resolve_early(void))(void) {
-    dam_thread_heap = &no_heap;
+    if (&dam_is_shared_library != NULL)
+        dam_thread_heap = &no_heap;
     return do_nothing;
 }
 
@@ -63,7 +75,7 @@ static void dam_run_early(void) {
 static struct dam_lock start_lock;
 static atomic_bool started;
 
-static void thread_ends(void *heap);
+static void thread_ends(void *heap_or_door);
 
 /* The order is that of need. pthread_key_create does not allocate; if it fails, all keys are taken, and a thread's heap stays
  * owned after its end: its blocks can still be freed, but what it held free is not used again. */
@@ -72,6 +84,7 @@ static void start_all(void) {
     dam_options_init();
     dam_small_classes_init(DAM_SETTING(size_classes) == SIZE_CLASSES_POW2 ? 1 : 4);
     dam_general_init();
+    has_doors = dam_protect_init();
     has_thread_end_key = pthread_key_create(&thread_end_key, thread_ends) == 0;
 }
 
@@ -89,24 +102,36 @@ void dam_start(void) {
 
 /* ---- A thread's heap --------------------------------------------------------------------------------------------- */
 
-static struct heap *make_heap(void) {
-    struct heap *heap;
-    if (dam_central_try_enter()) {
-        heap = dam_metadata_take(&heap_kind);
-        dam_central_leave();
-    } else {
-        heap = dam_metadata_take_unlocked(&heap_kind);
-    }
-    if (heap != NULL)
-        dam_heap_init(heap);
+static struct heap *take_heap_memory(void) {
+    if (!dam_central_try_enter())
+        return dam_metadata_take_unlocked(&heap_kind);
+    struct heap *heap = dam_metadata_take(&heap_kind);
+    dam_central_leave();
     return heap;
 }
 
+/* A heap, or the door before it. */
+static struct heap *make_heap(void) {
+    struct heap *heap = take_heap_memory();
+    if (heap == NULL)
+        return NULL;
+    dam_heap_init(heap, false);
+    if (!has_doors)
+        return heap;
+    struct heap *door = take_heap_memory();
+    if (door == NULL) {
+        dam_metadata_give(&heap_kind, heap);
+        return NULL;
+    }
+    *door = (struct heap)HEAP_WITHOUT_POOLS(heap);
+    return door;
+}
+
 /* May allocate, and then errno may change; on success of the allocation that brought us here it must not. */
-static void set_thread_end_key(struct heap *heap) {
+static void set_thread_end_key(struct heap *heap_or_door) {
     int saved_errno = errno;
     if (has_thread_end_key)
-        (void)pthread_setspecific(thread_end_key, heap);
+        (void)pthread_setspecific(thread_end_key, heap_or_door);
     errno = saved_errno;
 }
 
@@ -120,7 +145,7 @@ NEVER_INLINE static struct heap *begin_heap(void) {
     if (!loaded && early_heap == NULL)
         early_heap = heap;
     set_thread_end_key(heap);
-    return heap;
+    return heap->behind;
 }
 
 bool dam_thread_heap_is_gone(void) {
@@ -128,19 +153,24 @@ bool dam_thread_heap_is_gone(void) {
 }
 
 struct heap *dam_thread_heap_or_make(void) {
-    if (LIKELY(dam_thread_heap != &no_heap))
-        return dam_thread_heap_is_gone() ? NULL : dam_thread_heap;
-    return begin_heap();
+    if (UNLIKELY(dam_thread_heap == &no_heap))
+        return begin_heap();
+    return dam_thread_heap_is_gone() ? NULL : dam_own_heap();
 }
 
 /* Waits for nothing, not even for a fork to be over: fork may be waiting for this thread, in some library's handler. */
-static void retire_heap(struct heap *heap) {
+static void retire_heap(struct heap *heap_or_door) {
+    struct heap *heap = heap_or_door->behind;
+    describe_enter();
     dam_heap_give_up(heap);
+    describe_leave();
     dam_metadata_give(&heap_kind, heap);
+    if (heap_or_door != heap)
+        dam_metadata_give(&heap_kind, heap_or_door);
 }
 
-static void thread_ends(void *heap) {
-    retire_heap(heap);
+static void thread_ends(void *heap_or_door) {
+    retire_heap(heap_or_door);
     dam_thread_heap = &gone_heap;
 }
 

@@ -6,8 +6,11 @@
 #include <stdio.h>
 
 #include "base/bits.h"
+#include "base/describe.h"
 #include "base/options_table.h"
+#include "direct/direct.h"
 #include "general/general.h"
+#include "heap/heap.h"
 #include "os/os.h"
 #include "pool/ownership.h"
 #include "pool/pool_map.h"
@@ -18,7 +21,8 @@ static READS_RACY_COUNTERS void add_small(struct layer_statistics *layer, struct
     size_t carved = RELAXED_LOAD(&pool->carved);
     /* What others have freed is still in the owner's live count; a moment between the two reads may make it look larger. */
     size_t remote = dam_pool_remote_count(pool);
-    size_t live = pool->live > remote ? pool->live - remote : 0;
+    size_t not_free = pool->live - RELAXED_LOAD(&pool->is_current);
+    size_t live = not_free > remote ? not_free - remote : 0;
     layer->live_blocks += live;
     layer->live_bytes += live * pool->block_bytes;
     layer->free_bytes += pool->bytes - live * pool->block_bytes;
@@ -37,8 +41,8 @@ static READS_RACY_COUNTERS void add_general(struct layer_statistics *layer, stru
 
 static READS_RACY_COUNTERS void add_direct(struct layer_statistics *layer, struct pool *pool) {
     layer->live_blocks++;
-    layer->live_bytes += pool->requested_bytes;
-    layer->touched_bytes += round_up(pool->requested_bytes, dam_os_page_bytes());
+    layer->live_bytes += dam_direct_requested_bytes(pool);
+    layer->touched_bytes += round_up(dam_direct_requested_bytes(pool), dam_os_page_bytes());
 }
 
 static void add_pool(struct pool *pool, void *context) {
@@ -65,7 +69,9 @@ void dam_statistics_read(struct heap_statistics *statistics) {
     dam_pool_read_figures(LAYER_DIRECT, &statistics->direct.pools);
     if (!dam_central_try_enter())
         return; /* a fork is under way, and pools may go while we look: what the pools hold is left at 0 */
+    describe_enter();
     dam_pool_map_visit(add_pool, statistics);
+    describe_leave();
     dam_region_read_figures(&statistics->regions);
     dam_central_leave();
 }
@@ -76,10 +82,11 @@ __attribute__((format(printf, 1, 2))) static void print_line(const char *format,
     char line[160];
     va_list arguments;
     va_start(arguments, format);
+    /* NOLINTNEXTLINE(clang-analyzer-valist.Uninitialized): the checker does not see va_start here */
     int length = vsnprintf(line, sizeof line, format, arguments);
     va_end(arguments);
     if (length > 0)
-        dam_os_write_stderr(line, (size_t)length < sizeof line ? (size_t)length : sizeof line - 1);
+        dam_os_write_summary(line, (size_t)length < sizeof line ? (size_t)length : sizeof line - 1);
 }
 
 /* A size in at most eight characters. */
@@ -119,6 +126,12 @@ void dam_statistics_print(void) {
                size_text(statistics.regions.dirty_bytes).text, size_text(statistics.regions.given_back_bytes).text);
     print_line("dam: address space reserved %s, for metadata %s\n",
                size_text(statistics.regions.reserved_bytes).text, size_text(statistics.metadata_bytes).text);
+}
+
+__attribute__((constructor)) static void prepare_to_print(void) {
+    dam_start();
+    if (DAM_SETTING(stats_at_exit))
+        dam_os_keep_stderr();
 }
 
 __attribute__((destructor)) static void print_at_exit(void) {

@@ -4,6 +4,8 @@
 
 #include <stdio.h>
 
+#include "base/describe.h"
+#include "direct/direct.h"
 #include "general/general.h"
 #include "os/os.h"
 #include "pool/pool_map.h"
@@ -18,7 +20,7 @@ static size_t verify_pool(struct pool *pool) {
     case LAYER_GENERAL:
         return dam_general_verify_pool(pool);
     case LAYER_DIRECT:
-        return pool->requested_bytes > pool->bytes; /* D2 */
+        return dam_direct_verify(pool);
     case LAYER_NONE:
         break;
     }
@@ -51,8 +53,10 @@ static void verify_one(struct pool *pool, void *context) {
 size_t dam_verify_all(void) {
     size_t broken = 0;
     dam_central_enter();
+    describe_enter();
     dam_pool_map_visit(verify_one, &broken);
     size_t regions_broken = dam_region_verify();
+    describe_leave();
     dam_central_leave();
     if (regions_broken > 0)
         say_broken("regions", 0, regions_broken);

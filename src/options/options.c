@@ -95,30 +95,18 @@ static int parse_number(struct span text, bool allow_unit, uint64_t *value) {
     return 0;
 }
 
-static int parse_size_classes(struct span text, uint64_t *value) {
-    if (span_is(text, "steps4"))
-        *value = SIZE_CLASSES_STEPS4;
-    else if (span_is(text, "pow2"))
-        *value = SIZE_CLASSES_POW2;
-    else
-        return EINVAL;
-    return 0;
+static int parse_word(const char *const *words, struct span text, uint64_t *value) {
+    for (*value = 0; words[*value] != NULL; (*value)++) {
+        if (span_is(text, words[*value]))
+            return 0;
+    }
+    return EINVAL;
 }
 
 static int parse_value(const struct option *option, struct span text, uint64_t *value) {
-    int error = EINVAL;
-    switch (option->kind) {
-    case OPTION_NUMBER:
-    case OPTION_SWITCH:
-        error = parse_number(text, false, value);
-        break;
-    case OPTION_BYTES:
-        error = parse_number(text, true, value);
-        break;
-    case OPTION_SIZE_CLASSES:
-        error = parse_size_classes(text, value);
-        break;
-    }
+    const char *const *words = dam_option_words(option->kind);
+    int error = words != NULL ? parse_word(words, text, value)
+                              : parse_number(text, option->kind == OPTION_BYTES, value);
     if (error == 0 && (*value < option->min || *value > option->max))
         error = ERANGE;
     return error;
@@ -140,11 +128,7 @@ static int set_option(struct span name, struct span text, bool at_start) {
 
 /* ---- Value to text ----------------------------------------------------------------------------------------------- */
 
-/* The value's text, written into digits if it is a number. */
-static const char *format_value(const struct option *option, char digits[DIGITS_MAX + 1]) {
-    uint64_t value = atomic_load_explicit(option->value, memory_order_relaxed);
-    if (option->kind == OPTION_SIZE_CLASSES)
-        return value == SIZE_CLASSES_POW2 ? "pow2" : "steps4";
+static const char *format_number(uint64_t value, char digits[DIGITS_MAX + 1]) {
     char *place = digits + DIGITS_MAX;
     *place = '\0';
     do {
@@ -152,6 +136,13 @@ static const char *format_value(const struct option *option, char digits[DIGITS_
         value /= 10;
     } while (value != 0);
     return place;
+}
+
+/* The value's text, written into digits if it is a number. */
+static const char *format_value(const struct option *option, char digits[DIGITS_MAX + 1]) {
+    uint64_t value = atomic_load_explicit(option->value, memory_order_relaxed);
+    const char *const *words = dam_option_words(option->kind);
+    return words != NULL ? words[value] : format_number(value, digits);
 }
 
 int dam_options_get(const char *name, char *buffer, size_t buffer_bytes) {
@@ -175,32 +166,64 @@ int dam_options_set(const char *name, const char *value) {
 
 /* ---- The environment --------------------------------------------------------------------------------------------- */
 
-static void write_span(struct span span) {
-    dam_os_write_stderr(span.text, span.length);
+static void write_text(const char *text) {
+    dam_os_write_stderr(text, strlen(text));
 }
 
-static void warn(struct span item, int error) {
-    write_span(span_of("dam: DAM_OPTIONS: ignored \""));
-    write_span(item);
-    write_span(span_of(error == ERANGE ? "\": out of range" : "\": no such option or value"));
-    write_span(span_of("; the options are"));
-    for (size_t i = 0; i < OPTION_COUNT; i++) {
-        write_span(span_of(i == 0 ? " " : ", "));
-        write_span(span_of(options[i].name));
+/* What comes from the environment may hold anything; a terminal gets to see printable characters only. */
+static void write_printable(struct span span) {
+    for (size_t i = 0; i < span.length; i++)
+        dam_os_write_stderr(span.text[i] >= ' ' && span.text[i] <= '~' ? &span.text[i] : "?", 1);
+}
+
+static void write_number(uint64_t value) {
+    char digits[DIGITS_MAX + 1];
+    write_text(format_number(value, digits));
+}
+
+static void write_values(const struct option *option) {
+    const char *const *words = dam_option_words(option->kind);
+    for (size_t i = 0; words != NULL && words[i] != NULL; i++) {
+        write_text(i == 0 ? "" : ", ");
+        write_text(words[i]);
     }
-    write_span(span_of("\n"));
+    if (words != NULL)
+        return;
+    write_number(option->min);
+    write_text(" to ");
+    write_number(option->max);
+    if (option->kind == OPTION_BYTES)
+        write_text(" (bytes; K, M or G may follow)");
+}
+
+static void write_names(void) {
+    for (size_t i = 0; i < OPTION_COUNT; i++) {
+        write_text(i == 0 ? "" : ", ");
+        write_text(options[i].name);
+    }
+}
+
+static void warn(struct span item, const struct option *option) {
+    write_text("dam: DAM_OPTIONS: ignored \"");
+    write_printable(item);
+    if (option != NULL) {
+        write_text("\": ");
+        write_text(option->name);
+        write_text(" takes ");
+        write_values(option);
+    } else {
+        write_text("\": no such option; the options are ");
+        write_names();
+    }
+    write_text("\n");
 }
 
 static void set_from_item(struct span item) {
     const char *equals = memchr(item.text, '=', item.length);
-    int error = EINVAL;
-    if (equals != NULL) {
-        struct span name = {item.text, (size_t)(equals - item.text)};
-        struct span value = {equals + 1, item.length - name.length - 1};
-        error = set_option(name, value, true);
-    }
-    if (error != 0)
-        warn(item, error);
+    struct span name = {item.text, equals != NULL ? (size_t)(equals - item.text) : item.length};
+    struct span value = {equals != NULL ? equals + 1 : "", equals != NULL ? item.length - name.length - 1 : 0};
+    if (set_option(name, value, true) != 0)
+        warn(item, find_option(name));
 }
 
 void dam_options_init(void) {

@@ -40,8 +40,38 @@ void dam_os_random(void *buffer, size_t bytes);
 /* Milliseconds on a clock that never goes back; coarse and cheap. */
 uint64_t dam_os_now_ms(void);
 
+/* Whether the range may be read and written; when not, touching it is a SIGSEGV. False if refused. */
+bool dam_os_protect(void *start, size_t bytes, bool accessible);
+
+enum access_kind { ACCESS_UNKNOWN, ACCESS_READ, ACCESS_WRITE };
+
+/* Is shown the address of an access that the kernel refused, in a signal handler. True: the access may be tried again. */
+typedef bool bad_access_watcher(const void *address, enum access_kind kind);
+
+/* From now on bad accesses (SIGSEGV, SIGBUS) are shown to the watcher first, and to whoever handled them so far when it
+ * returns false. Once. */
+void dam_os_watch_bad_accesses(bad_access_watcher *watcher);
+
+/* As the kernel numbers them. */
+uint32_t dam_os_thread_id(void);
+uint32_t dam_os_process_id(void);
+
+/* The command line of the process, quoted for a shell, as far as it fits. Returns its length; 0 if it is not to be had. */
+size_t dam_os_command_line(char *buffer, size_t bytes);
+
+/* The file that is mapped where the address lies: its path (as far as it fits), and the address's offset in the file. False
+ * if there is none. Reads /proc; for reports only. */
+bool dam_os_find_mapped_file(const void *address, char *path, size_t path_bytes, uint64_t *offset);
+
 /* Writes the text to stderr, past stdio. */
 void dam_os_write_stderr(const char *text, size_t bytes);
+
+/* Makes sure that dam_os_write_summary reaches what is stderr now, even if the program closes it or puts another file in its
+ * place. */
+void dam_os_keep_stderr(void);
+
+/* Writes the text to the stderr that was kept, or else to stderr. */
+void dam_os_write_summary(const char *text, size_t bytes);
 
 /* Sleeps while *word == expected, until somebody wakes it; may return early. */
 void dam_os_wait(_Atomic(uint32_t) *word, uint32_t expected);

@@ -6,10 +6,12 @@
 #include "os/os.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <limits.h>
 #include <linux/futex.h>
 #include <stdatomic.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
 #include <sys/random.h>
 #include <sys/auxv.h>
 #include <sys/syscall.h>
@@ -17,6 +19,7 @@
 #include <unistd.h>
 
 #include "base/bits.h"
+#include "base/describe.h"
 
 size_t dam_os_page_bytes(void) {
     static _Atomic(size_t) page_bytes; /* every thread that finds 0 stores the same value */
@@ -37,8 +40,8 @@ static bool is_aligned(const void *start, size_t alignment) {
     return ((uintptr_t)start & (alignment - 1)) == 0;
 }
 
-/* Maps `alignment` more than asked and gives back what lies before and behind the aligned range. If giving back is
- * refused, the excess stays mapped, unused and untouched: address space is lost, memory is not. */
+/* Maps `alignment` more than asked and gives back what lies before and behind the aligned range. Refused, if giving back is:
+ * the excess would stay mapped for ever, and it is when mappings run out (vm.max_map_count) that it is refused. */
 static void *map_and_trim(size_t bytes, size_t alignment) {
     if (bytes > SIZE_MAX - alignment)
         return NULL;
@@ -48,10 +51,14 @@ static void *map_and_trim(size_t bytes, size_t alignment) {
     char *start = (char *)round_up((uintptr_t)wide, alignment); // NOLINT(performance-no-int-to-ptr)
     size_t before = (size_t)(start - wide);
     size_t behind = alignment - before;
-    if (before > 0)
-        munmap(wide, before);
-    if (behind > 0)
-        munmap(start + bytes, behind);
+    if (before > 0 && munmap(wide, before) != 0) {
+        munmap(wide, bytes + alignment);
+        return NULL;
+    }
+    if (behind > 0 && munmap(start + bytes, behind) != 0) {
+        munmap(start, bytes + behind);
+        return NULL;
+    }
     return start;
 }
 
@@ -75,6 +82,8 @@ void *dam_os_map(size_t bytes, size_t alignment) {
 bool dam_os_unmap(void *start, size_t bytes) {
     int saved_errno = errno;
     bool done = munmap(start, bytes) == 0;
+    if (done)
+        describe_unmapped(start, bytes);
     errno = saved_errno;
     return done;
 }
@@ -118,6 +127,8 @@ bool dam_os_move_onto(void *place, void *start, size_t old_bytes, size_t new_byt
         done = mremap(start, old_bytes, new_bytes, MREMAP_MAYMOVE | MREMAP_FIXED, place) != MAP_FAILED;
     else
         munmap(place, new_bytes);
+    if (done)
+        describe_unmapped(start, old_bytes);
     errno = saved_errno;
     return done;
 }
@@ -153,10 +164,25 @@ uint64_t dam_os_now_ms(void) {
     return (uint64_t)now.tv_sec * 1000u + (uint64_t)now.tv_nsec / 1000000u;
 }
 
-void dam_os_write_stderr(const char *text, size_t bytes) {
+bool dam_os_protect(void *start, size_t bytes, bool accessible) {
+    int saved_errno = errno;
+    bool done = mprotect(start, bytes, accessible ? PROT_READ | PROT_WRITE : PROT_NONE) == 0;
+    errno = saved_errno;
+    return done;
+}
+
+uint32_t dam_os_thread_id(void) {
+    return (uint32_t)syscall(SYS_gettid);
+}
+
+uint32_t dam_os_process_id(void) {
+    return (uint32_t)getpid();
+}
+
+static void write_all(int file, const char *text, size_t bytes) {
     int saved_errno = errno;
     while (bytes > 0) {
-        ssize_t written = write(STDERR_FILENO, text, bytes);
+        ssize_t written = write(file, text, bytes);
         if (written < 0 && errno != EINTR)
             break;
         if (written > 0) {
@@ -164,6 +190,45 @@ void dam_os_write_stderr(const char *text, size_t bytes) {
             bytes -= (size_t)written;
         }
     }
+    errno = saved_errno;
+}
+
+void dam_os_write_stderr(const char *text, size_t bytes) {
+    write_all(STDERR_FILENO, text, bytes);
+}
+
+/* High, out of the way of programs that count on small numbers. */
+#define KEPT_FILE_MIN 200
+
+/* Stderr as it was at start. The program may close it, or have other files under both numbers by now: the file decides. */
+static struct {
+    bool is_asked_for;
+    int number;
+    struct stat file;
+} kept_stderr = {.number = -1};
+
+void dam_os_keep_stderr(void) {
+    int saved_errno = errno;
+    kept_stderr.is_asked_for = true;
+    if (fstat(STDERR_FILENO, &kept_stderr.file) == 0) {
+        kept_stderr.number = fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, KEPT_FILE_MIN);
+        if (kept_stderr.number < 0)
+            kept_stderr.number = fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, STDERR_FILENO + 1);
+    }
+    errno = saved_errno;
+}
+
+static bool is_kept_stderr(int number) {
+    struct stat file;
+    return fstat(number, &file) == 0 && file.st_dev == kept_stderr.file.st_dev && file.st_ino == kept_stderr.file.st_ino;
+}
+
+void dam_os_write_summary(const char *text, size_t bytes) {
+    int saved_errno = errno;
+    if (!kept_stderr.is_asked_for || is_kept_stderr(STDERR_FILENO))
+        write_all(STDERR_FILENO, text, bytes);
+    else if (is_kept_stderr(kept_stderr.number))
+        write_all(kept_stderr.number, text, bytes);
     errno = saved_errno;
 }
 

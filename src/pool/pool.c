@@ -1,11 +1,14 @@
 // SPDX-License-Identifier: MIT
-/* pool.c: how pools come and go. Not here: what a layer does inside one; who owns one (ownership.h). */
+/* pool.c: how pools come and go. Not here: pools that change their size (pool_resize.c); what a layer does inside one; who owns
+ * one (ownership.h). */
 #include "pool/pool.h"
 
 #include <string.h>
 
 #include "base/assert.h"
 #include "base/bits.h"
+#include "base/describe.h"
+#include "base/options_table.h"
 #include "guard/secret.h"
 #include "os/os.h"
 #include "pool/pool_map.h"
@@ -33,7 +36,7 @@ static struct pool *pool_of_link(struct list *link) {
 
 /* ---- Totals ------------------------------------------------------------------------------------------------------ */
 
-static void count_bytes(enum layer layer, size_t old_bytes, size_t new_bytes) {
+void dam_pool_count_bytes(enum layer layer, size_t old_bytes, size_t new_bytes) {
     size_t now =
         atomic_fetch_add_explicit(&layer_totals[layer].bytes, new_bytes - old_bytes, memory_order_relaxed) +
         (new_bytes - old_bytes);
@@ -55,12 +58,26 @@ void dam_pool_read_figures(enum layer layer, struct layer_figures *figures) {
 
 /* ---- Memory of a pool, under the central lock -------------------------------------------------------------------- */
 
+/* Puts a guard behind the pool's slices. Refused: then it stands without one. */
+static void set_guard(struct pool *pool) {
+    if (dam_os_protect(pool_start(pool) + pool->bytes, SLICE_BYTES, false))
+        pool->guard_bytes = SLICE_BYTES;
+}
+
+/* False if that is refused. */
+static bool take_guard_away(const struct pool *pool) {
+    return pool->guard_bytes == 0 || dam_os_protect(pool_start(pool) + pool->bytes, pool->guard_bytes, true);
+}
+
+/* A guard slice that stays one is lost, with its pool: better than one that is taken for memory. */
 static void give_memory(struct pool *pool) {
     dam_pool_unshare(pool);
+    if (!take_guard_away(pool))
+        return;
     if (pool->is_mapping)
         dam_mapping_give(pool_start(pool), pool->bytes);
     else
-        dam_region_give(pool->region, pool_start(pool), slices_for(pool->bytes));
+        dam_region_give(pool->region, pool_start(pool), slices_for(pool->bytes) + pool->spare_slices);
     dam_metadata_give(pool->descriptor_kind, pool);
 }
 
@@ -80,12 +97,17 @@ static bool take_memory(struct pool *pool, const struct pool_request *request) {
     void *start;
     pool->bytes = request->bytes;
     pool->is_mapping = request->as_mapping;
+    pool->spare_slices = DAM_SETTING(guard) == GUARD_FULL && !request->as_mapping;
     if (request->as_mapping)
         start = dam_mapping_take(request->bytes, request->alignment, &pool->bytes, &pool->read_as_zero);
     else
-        start = dam_region_take(slices_for(request->bytes), &pool->region, &pool->read_as_zero);
+        start = dam_region_take(slices_for(request->bytes) + pool->spare_slices, &pool->region, &pool->read_as_zero);
     pool->start = (uintptr_t)start;
-    return start != NULL;
+    if (start == NULL)
+        return false;
+    if (pool->spare_slices > 0)
+        set_guard(pool);
+    return true;
 }
 
 static struct pool *new_descriptor(void *memory, const struct pool_request *request) {
@@ -100,8 +122,7 @@ static struct pool *new_descriptor(void *memory, const struct pool_request *requ
     return pool;
 }
 
-static struct pool *create_locked(const struct pool_request *request) {
-    give_memory_of_those_retired_while_frozen();
+static struct pool *try_create(const struct pool_request *request) {
     struct pool *pool = new_descriptor(dam_metadata_take(request->descriptor_kind), request);
     if (pool == NULL)
         return NULL;
@@ -117,12 +138,29 @@ static struct pool *create_locked(const struct pool_request *request) {
     return pool;
 }
 
+/* What is refused may be descriptor, memory or a leaf of the pool map: for each, unused regions make way. */
+static struct pool *create_locked(const struct pool_request *request) {
+    give_memory_of_those_retired_while_frozen();
+    struct pool *pool = try_create(request);
+    if (UNLIKELY(pool == NULL) && dam_region_release_unused() > 0)
+        pool = try_create(request);
+    return pool;
+}
+
+/* In front of every general pool something is mapped: free looks for a header in front of any address. A region sees to that for
+ * its slices; this slice, never touched and never given back, for a pool that is a mapping of its own. */
+static void *map_pool(const struct pool_request *request) {
+    size_t in_front = request->layer == LAYER_GENERAL ? SLICE_BYTES : 0;
+    char *start = dam_os_map(in_front + request->bytes, request->alignment);
+    return start == NULL ? NULL : start + in_front;
+}
+
 /* While the lock is frozen: a mapping of the pool's own, a descriptor of its own, and a key from the system. */
 static struct pool *create_frozen(const struct pool_request *request) {
     struct pool *pool = new_descriptor(dam_metadata_take_unlocked(request->descriptor_kind), request);
     if (pool == NULL)
         return NULL;
-    void *start = dam_os_map(request->bytes, request->alignment);
+    void *start = map_pool(request);
     if (start == NULL) {
         dam_metadata_give(request->descriptor_kind, pool);
         return NULL;
@@ -153,18 +191,21 @@ struct pool *dam_pool_create(const struct pool_request *request) {
     }
     if (pool == NULL)
         return NULL;
+    describe_nobodys(pool_start(pool), pool->bytes);
     dam_pool_map_set(pool->start, pool->bytes, pool);
     count_pool(request->layer, 1);
-    count_bytes(request->layer, 0, pool->bytes);
+    dam_pool_count_bytes(request->layer, 0, pool->bytes);
+    describe_hidden(&pool->start, sizeof pool->start);
     return pool;
 }
 
 void dam_pool_retire(struct pool *pool) {
     enum layer layer = pool_layer(pool);
-    count_bytes(layer, pool->bytes, 0);
+    dam_pool_count_bytes(layer, pool->bytes, 0);
     count_pool(layer, (size_t)-1);
     RELAXED_STORE(&pool->small_owner, NULL);
     RELAXED_STORE(&pool->general_owner, NULL);
+    describe_nobodys(pool_start(pool), pool->bytes);
     dam_pool_map_clear(pool->start, pool->bytes);
     if (dam_central_try_enter()) {
         give_memory_of_those_retired_while_frozen();
@@ -181,83 +222,4 @@ void dam_pool_retire(struct pool *pool) {
         pool->link.next = first;
     while (!atomic_compare_exchange_weak_explicit(&retired_while_frozen, &first, &pool->link, memory_order_release,
                                                   memory_order_relaxed));
-}
-
-/* ---- Direct pools change their size ------------------------------------------------------------------------------ */
-
-static void set_bytes(struct pool *pool, size_t new_bytes) {
-    count_bytes(pool_layer(pool), pool->bytes, new_bytes);
-    pool->bytes = new_bytes;
-}
-
-static bool extend_memory(struct pool *pool, size_t new_bytes) {
-    if (pool->is_mapping)
-        return dam_os_grow_in_place(pool_start(pool), pool->bytes, new_bytes);
-    if (!dam_central_try_enter())
-        return false;
-    bool done = dam_region_extend(pool->region, pool_start(pool), slices_for(pool->bytes), slices_for(new_bytes));
-    dam_central_leave();
-    return done;
-}
-
-static bool shorten_memory(struct pool *pool, size_t old_bytes, size_t new_bytes) {
-    char *tail = pool_start(pool) + new_bytes;
-    size_t tail_bytes = old_bytes - new_bytes;
-    if (pool->is_mapping)
-        return dam_os_unmap(tail, tail_bytes);
-    if (!dam_central_try_enter())
-        return false;
-    dam_region_give(pool->region, tail, slices_for(tail_bytes));
-    dam_central_leave();
-    return true;
-}
-
-bool dam_pool_extend(struct pool *pool, size_t new_bytes) {
-    DAM_ASSERT(new_bytes > pool->bytes);
-    if (!extend_memory(pool, new_bytes))
-        return false;
-    if (!dam_pool_map_prepare(pool->start, new_bytes)) {
-        (void)shorten_memory(pool, new_bytes, pool->bytes); /* refused: address space is lost with it, no more */
-        return false;
-    }
-    dam_pool_map_set(pool->start, new_bytes, pool);
-    set_bytes(pool, new_bytes);
-    return true;
-}
-
-/* The new place is reserved and the map made ready for it first, so that nothing can fail once the pages have moved.
- * The old entries are cleared before the addresses can become anyone else's. */
-bool dam_pool_move(struct pool *pool, size_t new_bytes) {
-    DAM_ASSERT(pool->is_mapping);
-    void *place = dam_os_reserve(new_bytes, SLICE_BYTES);
-    if (place == NULL)
-        return false;
-    if (!dam_pool_map_prepare((uintptr_t)place, new_bytes)) {
-        dam_os_unmap(place, new_bytes);
-        return false;
-    }
-    dam_pool_map_clear(pool->start, pool->bytes);
-    if (!dam_os_move_onto(place, pool_start(pool), pool->bytes, new_bytes)) {
-        dam_pool_map_set(pool->start, pool->bytes, pool);
-        return false;
-    }
-    pool->start = (uintptr_t)place;
-    dam_pool_map_set(pool->start, new_bytes, pool);
-    set_bytes(pool, new_bytes);
-    return true;
-}
-
-bool dam_pool_shorten(struct pool *pool, size_t new_bytes) {
-    DAM_ASSERT(new_bytes > 0 && new_bytes < pool->bytes);
-    size_t kept_bytes = round_up(new_bytes, SLICE_BYTES);
-    size_t old_bytes = pool->bytes;
-    /* The slice that both parts share, if any, stays ours. */
-    if (kept_bytes < old_bytes)
-        dam_pool_map_clear(pool->start + kept_bytes, old_bytes - kept_bytes);
-    if (!shorten_memory(pool, old_bytes, new_bytes)) {
-        dam_pool_map_set(pool->start, old_bytes, pool);
-        return false;
-    }
-    set_bytes(pool, new_bytes);
-    return true;
 }

@@ -36,12 +36,13 @@ struct pool {
     uint64_t block_inverse;              /* small: inverse of the block size's odd part modulo 2^64 */
     uint64_t carved;                     /* RELAXED: small: blocks that exist so far; only grows */
     uint32_t free_head;                  /* small: offset of the first free block */
-    uint32_t live;                       /* blocks not free to the owner: in use, quick, or on the remote stack */
+    uint32_t live;                       /* blocks not free to the owner: in use, quick, or on the remote stack; of a small
+                                          * pool one more while it is current, so that it never looks empty */
     struct heap *general_owner;          /* RELAXED: the owner, if this is a general pool and has one; else NULL */
     uint8_t block_shift;                 /* small: the block size's power-of-two part, as a shift */
     uint8_t class_index;                 /* small */
     uint8_t layer;                       /* enum layer */
-    bool belongs_to_first_class_heap;    /* never let go, never claimed by another */
+    uint8_t is_current;                  /* RELAXED: small: its heap's current pool of its class: 0 or 1 */
     uint32_t block_bytes;                /* small */
 
     /* Second line: what other threads write. */
@@ -50,18 +51,17 @@ struct pool {
     struct list shared_link;  /* its place among the partly used pools that anyone may claim */
     bool shared;              /* RELAXED: is on such a list; changed under the central lock, set only by the owner */
     bool is_mapping;          /* a mapping of its own, not slices of a region */
-    bool read_as_zero;        /* direct: the memory was clean when it came */
+    bool stays_with_owner;    /* its owner is a first-class heap; said once, when the pool is new */
+    bool read_as_zero;        /* the memory was clean when it came */
+    uint8_t spare_slices;     /* behind it, for the guard: 0 or 1 */
     size_t bytes;             /* of address space, from start */
+    size_t guard_bytes;       /* behind it, inaccessible; 0 but in guard=full */
     struct region *region;    /* where the slices go back to */
     struct metadata_kind *descriptor_kind; /* where this descriptor goes back to */
-
-    /* direct */
-    size_t requested_bytes;
-    struct heap *direct_heap; /* the first-class heap it belongs to, or NULL */
 };
 
 _Static_assert(offsetof(struct pool, remote) == CACHE_LINE_BYTES, "the small layer's common way reads one line");
-_Static_assert(sizeof(struct pool) <= 3 * (size_t)CACHE_LINE_BYTES, "a descriptor is three lines at most");
+_Static_assert(sizeof(struct pool) <= 3 * (size_t)CACHE_LINE_BYTES, "the common part is three lines at most");
 
 static inline enum layer pool_layer(const struct pool *pool) {
     return (enum layer)pool->layer;
@@ -95,13 +95,13 @@ struct pool *dam_pool_create(const struct pool_request *request);
 /* Ends the pool's life. The caller owns it, and no block of it is live. */
 void dam_pool_retire(struct pool *pool);
 
-/* Lengthens a direct pool in place to new_bytes. */
+/* Lengthens a pool in place to new_bytes. (This and the next two: for layers whose pools change size; pool_resize.c.) */
 bool dam_pool_extend(struct pool *pool, size_t new_bytes);
 
-/* Moves a direct pool that is a mapping of its own to a larger place, without touching its pages. */
+/* Moves a pool that is a mapping of its own to a larger place, without touching its pages. */
 bool dam_pool_move(struct pool *pool, size_t new_bytes);
 
-/* Gives the end of a direct pool back. False if that is refused; nothing changed then. */
+/* Gives the end of a pool back. False if that is refused; nothing changed then. */
 bool dam_pool_shorten(struct pool *pool, size_t new_bytes);
 
 /* Bytes held by pools of each layer now and at most so far, and how many pools. Any thread, any time. */
@@ -111,5 +111,8 @@ struct layer_figures {
     size_t bytes_peak;
 };
 void dam_pool_read_figures(enum layer layer, struct layer_figures *figures);
+
+/* Keeps those figures when a pool's size changes. Private to this rung. */
+void dam_pool_count_bytes(enum layer layer, size_t old_bytes, size_t new_bytes);
 
 #endif

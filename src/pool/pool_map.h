@@ -51,7 +51,6 @@ ALWAYS_INLINE struct pool *pool_of(const void *address) {
     KEEP_IN_REGISTER(map);
     /* The map as it would lie if its no_leaf were the leaf. */
     struct pool_map *leaf_as_map = (void *)((char *)map + RELAXED_LOAD(&map->leaf_offset[zone]));
-    KEEP_IN_REGISTER(leaf_as_map);
     return (void *)((char *)map + RELAXED_LOAD(&leaf_as_map->no_leaf.pool_offset[slice]));
 }
 

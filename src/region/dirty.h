@@ -20,8 +20,4 @@ void dam_mapping_purge_down_to(size_t bytes_max);
 void dam_mapping_purge_older_than(uint64_t age_ms);
 size_t dam_mapping_stock_bytes(void);
 
-/* When the system refuses address space: gives back the stock and every region without a used slice. Returns the bytes of
- * regions given back. */
-size_t dam_region_release_unused(void);
-
 #endif

@@ -6,6 +6,7 @@
 
 #include "base/assert.h"
 #include "base/bits.h"
+#include "base/describe.h"
 #include "base/config.h"
 #include "base/options_table.h"
 #include "os/os.h"
@@ -127,11 +128,14 @@ static struct region *add_region(uint32_t needed_count) {
         return NULL;
     }
     *region = (struct region){
-        .start = (char *)round_up((uintptr_t)reserved, SLICE_BYTES), // NOLINT(performance-no-int-to-ptr)
+        /* Never the reservation's first byte: free looks for a header in front of any address, the first slice's, too. */
+        .start = (char *)round_up((uintptr_t)reserved + 1, SLICE_BYTES), // NOLINT(performance-no-int-to-ptr)
         .reserved_start = reserved,
         .slice_count = count,
         .free_count = count,
     };
+    describe_nobodys(region->start, count * SLICE_BYTES);
+    describe_hidden(&region->start, sizeof region->start);
     set_run(region->free_bits, 0, count);
     if (regions.last != NULL)
         regions.last->next = region;
@@ -191,6 +195,8 @@ void *dam_region_take(size_t count, struct region **region_out, bool *zeroed) {
 }
 
 bool dam_region_extend(struct region *region, const void *start, size_t old_count, size_t new_count) {
+    if (new_count > region->slice_count)
+        return false;
     uint32_t index = slice_index(region, start) + (uint32_t)old_count;
     uint32_t added = (uint32_t)(new_count - old_count);
     if (index + added > region->slice_count || count_run(region->free_bits, index, added) != added)
@@ -292,7 +298,7 @@ static void release(struct region *region) {
 }
 
 size_t dam_region_release_unused(void) {
-    size_t before = regions.reserved_bytes;
+    size_t before = regions.reserved_bytes + dam_mapping_stock_bytes();
     dam_mapping_purge_down_to(0);
     struct region *kept = NULL;
     struct region *region = regions.first;
@@ -313,7 +319,7 @@ size_t dam_region_release_unused(void) {
         region = next;
     }
     regions.last = kept;
-    return before - regions.reserved_bytes;
+    return before - regions.reserved_bytes - dam_mapping_stock_bytes();
 }
 
 /* ---- Looking ----------------------------------------------------------------------------------------------------- */

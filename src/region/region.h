@@ -46,6 +46,10 @@ void dam_region_purge_due(void);
 /* Gives every dirty byte back; returns how many. */
 size_t dam_region_purge_all(void);
 
+/* When the system refuses address space: gives back the stock of mappings and every region without a used slice. Returns how
+ * many bytes of address space that was. */
+size_t dam_region_release_unused(void);
+
 struct region_figures {
     size_t reserved_bytes;    /* address space of all regions */
     size_t used_bytes;        /* slices that belong to pools */

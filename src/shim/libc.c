@@ -15,9 +15,9 @@
 #include "front/front.h"
 #include "front/front_fast.h"
 #include "os/os.h"
+#include "shim/export.h"
 #include "shim/libc.h"
 
-#define EXPORT __attribute__((visibility("default")))
 
 EXPORT void *malloc(size_t size) {
     return front_malloc(size);

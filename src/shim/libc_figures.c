@@ -11,8 +11,8 @@
 
 #include "front/front.h"
 #include "inspect/statistics.h"
+#include "shim/export.h"
 
-#define EXPORT __attribute__((visibility("default")))
 
 EXPORT struct mallinfo2 mallinfo2(void) {
     struct heap_statistics statistics;

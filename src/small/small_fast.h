@@ -16,7 +16,7 @@
  * S1  Every free block bears its tag; no live block does (the word is cleared when the block is given out).
  * S2  The free list holds only starts of carved blocks of this pool: an offset cannot lead outside, and a block that
  *     does not bear its own tag is never given out.
- * S3  live = carved - 1 - blocks on the free list.
+ * S3  live = carved - 1 - blocks on the free list, and one more in a current pool.
  *
  * Hence one comparison on each way. `word XOR tag <= SMALL_NEXT_MAX` says "free, and here is the next one": when it fails
  * on malloc, the list is at its end, or the block was written to after it was freed. `word XOR tag <= 0xffff` says "free, or
