@@ -10,10 +10,10 @@ JOBS ?= $(shell nproc)
 PROGRAM ?= /usr/bin/python3 scripts/compile-standard-library.py
 
 .DEFAULT_GOAL := all
-.PHONY: all run test checked asan tsan clang lint bench install clean help packages-build packages-test packages-gate
+.PHONY: all run test checked asan tsan clang fuzz lint bench install clean help packages-build packages-test packages-gate
 
 all: packages-build ## build the libraries and the dam command into build/
-	@cmake --preset release -DDAM_BUILD_TESTS=OFF --log-level=WARNING
+	@cmake --preset release $(if $(wildcard build/CMakeCache.txt),,-DDAM_BUILD_TESTS=OFF) --log-level=WARNING
 	@cmake --build --preset release --parallel $(JOBS)
 
 run: all ## build, and run a real program on DAM with the summary at its end
@@ -28,6 +28,11 @@ checked asan tsan clang: packages-test packages-gate ## the tests in another bui
 	@cmake --preset $@
 	@cmake --build --preset $@ --parallel $(JOBS)
 	@scripts/run-tests $@ $(CTEST_ARGS)
+
+fuzz: packages-build packages-gate ## a short run of the libFuzzer targets (fuzz/README.md)
+	@cmake --preset fuzz
+	@cmake --build --preset fuzz --parallel $(JOBS)
+	@scripts/run-tests fuzz $(CTEST_ARGS)
 
 lint: packages-test packages-gate ## shellcheck, cppcheck and clang-tidy over the tree
 	@scripts/lint
