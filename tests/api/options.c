@@ -2,12 +2,22 @@
 /* options.c: dam_option_get and dam_option_set.
  *
  * Not here: DAM_OPTIONS in the environment (process/options_at_start.c), what the options do (shrink_policy.c, trim.c,
- * and every test run with size_classes=pow2). */
+ * faults.c, and every test run with size_classes=pow2). */
 #include "dam/dam.h"
 #include "support/test.h"
 
-static const char *const NAMES[] = {"size_classes", "direct_shrink_percent", "purge_delay_ms", "dirty_max",
-                                    "stats_at_exit"};
+static const char *const NAMES[] = {"size_classes", "direct_shrink_percent", "purge_delay_ms", "dirty_max",    "guard",
+                                    "on_fault",     "sample_every",          "stack_every",    "stats_at_exit"};
+
+/* The rest may be set at any time. */
+static bool is_only_for_start(const char *name) {
+    static const char *const ONLY_FOR_START[] = {"size_classes", "guard", "sample_every", "stack_every"};
+    for (size_t i = 0; i < COUNT_OF(ONLY_FOR_START); i++) {
+        if (strcmp(name, ONLY_FOR_START[i]) == 0)
+            return true;
+    }
+    return false;
+}
 
 static void assert_option_is(const char *name, const char *expected) {
     char value[64];
@@ -45,6 +55,12 @@ TEST(a_value_that_was_set_is_the_one_that_is_read) {
     assert_option_is("stats_at_exit", "1");
     assert_int_equal(dam_option_set("stats_at_exit", "0"), 0);
     assert_option_is("stats_at_exit", "0");
+    assert_int_equal(dam_option_set("on_fault", "ignore"), 0);
+    assert_option_is("on_fault", "ignore");
+    assert_int_equal(dam_option_set("on_fault", "report"), 0);
+    assert_option_is("on_fault", "report");
+    assert_int_equal(dam_option_set("on_fault", "abort"), 0);
+    assert_option_is("on_fault", "abort");
 }
 
 TEST(bytes_may_be_written_with_a_suffix) {
@@ -65,23 +81,19 @@ TEST(a_value_that_was_read_can_be_set_again) {
         char value[64];
         assert_int_equal(dam_option_get(NAMES[i], value, sizeof value), 0);
         int answer = dam_option_set(NAMES[i], value);
-        if (strcmp(NAMES[i], "size_classes") == 0)
-            assert_int_equal(answer, EPERM);
-        else
-            assert_int_equal(answer, 0);
+        assert_int_equal(answer, is_only_for_start(NAMES[i]) ? EPERM : 0);
         assert_option_is(NAMES[i], value);
     }
 }
 
 TEST(a_value_of_the_wrong_kind_gives_einval_and_changes_nothing) {
     static const char *const WRONG[] = {"", "ten", "5x", "x5", "5 ", " 5", "0x10", "1.5", "5,", "--5", "K"};
-    static const char *const OF_NUMBERS[] = {"direct_shrink_percent", "purge_delay_ms", "dirty_max", "stats_at_exit"};
-    for (size_t i = 0; i < COUNT_OF(OF_NUMBERS); i++) {
+    for (size_t i = 0; i < COUNT_OF(NAMES); i++) { /* no word of any option is among them, either */
         char before[64];
-        assert_int_equal(dam_option_get(OF_NUMBERS[i], before, sizeof before), 0);
+        assert_int_equal(dam_option_get(NAMES[i], before, sizeof before), 0);
         for (size_t j = 0; j < COUNT_OF(WRONG); j++) {
-            assert_int_equal(dam_option_set(OF_NUMBERS[i], WRONG[j]), EINVAL);
-            assert_option_is(OF_NUMBERS[i], before);
+            assert_int_equal(dam_option_set(NAMES[i], WRONG[j]), EINVAL);
+            assert_option_is(NAMES[i], before);
         }
     }
 }
@@ -103,6 +115,8 @@ TEST(a_value_out_of_bounds_gives_erange_and_changes_nothing) {
         {"dirty_max", "18014398509481984K"},
         {"dirty_max", "17179869184G"},
         {"stats_at_exit", "2"},
+        {"sample_every", "1000000001"},
+        {"stack_every", "0"},
     };
     for (size_t i = 0; i < COUNT_OF(OUT); i++) {
         char before[64];
@@ -112,12 +126,19 @@ TEST(a_value_out_of_bounds_gives_erange_and_changes_nothing) {
     }
 }
 
-TEST(size_classes_can_only_be_set_at_start) {
-    char before[64];
-    assert_int_equal(dam_option_get("size_classes", before, sizeof before), 0);
-    assert_int_equal(dam_option_set("size_classes", "pow2"), EPERM);
-    assert_int_equal(dam_option_set("size_classes", "steps4"), EPERM);
-    assert_option_is("size_classes", before);
+TEST(some_can_only_be_set_at_start) {
+    static const char *const CASES[][3] = {{"size_classes", "pow2", "steps4"},
+                                           {"guard", "full", "off"},
+                                           {"sample_every", "1", "0"},
+                                           {"stack_every", "1", "10"}};
+    for (size_t i = 0; i < COUNT_OF(CASES); i++) {
+        char before[64];
+        assert_true(is_only_for_start(CASES[i][0]));
+        assert_int_equal(dam_option_get(CASES[i][0], before, sizeof before), 0);
+        assert_int_equal(dam_option_set(CASES[i][0], CASES[i][1]), EPERM);
+        assert_int_equal(dam_option_set(CASES[i][0], CASES[i][2]), EPERM);
+        assert_option_is(CASES[i][0], before);
+    }
 }
 
 TEST(a_buffer_that_is_too_small_gives_erange_and_gets_what_fits) {
@@ -151,7 +172,7 @@ int main(void) {
         cmocka_unit_test(a_value_of_the_wrong_kind_gives_einval_and_changes_nothing),
         cmocka_unit_test(a_suffix_on_what_is_not_bytes_gives_einval),
         cmocka_unit_test(a_value_out_of_bounds_gives_erange_and_changes_nothing),
-        cmocka_unit_test(size_classes_can_only_be_set_at_start),
+        cmocka_unit_test(some_can_only_be_set_at_start),
         cmocka_unit_test(a_buffer_that_is_too_small_gives_erange_and_gets_what_fits),
         cmocka_unit_test(a_buffer_of_no_bytes_is_not_written),
     };

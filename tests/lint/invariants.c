@@ -11,6 +11,7 @@
 #include <pthread.h>
 
 #include "dam/dam.h"
+#include "direct/direct.h"
 #include "general/block.h"
 #include "general/general_fast.h"
 #include "heap/heap.h"
@@ -48,7 +49,7 @@ static void look_at_new_block(const struct slot *slot, const struct heap *heap) 
         return;
     }
     RULE(D1, pool_start(pool) == (char *)slot->block && pool_of(slot->block + slot->size - 1) == pool);
-    RULE(D2, pool->requested_bytes == slot->size && slot->size <= pool->bytes);
+    RULE(D2, dam_direct_requested_bytes(pool) == slot->size && slot->size + sizeof(uint64_t) <= pool->bytes);
 }
 
 static void fill(struct slot *slot) {
@@ -140,7 +141,7 @@ static void look_at_tags(struct pool *pool) {
     size_t tagged = 0;
     for (uint32_t i = 1; i < pool->carved; i++)
         tagged += small_next_if_free(pool, small_block_at(pool, i * pool->block_bytes)) <= SMALL_NEXT_MAX;
-    RULE(S1, tagged == pool->carved - 1 - pool->live + dam_pool_remote_count(pool));
+    RULE(S1, tagged == pool->carved - 1 - (pool->live - pool->is_current) + dam_pool_remote_count(pool));
 }
 
 static size_t length_of_index_list(const struct pool *pool, uint32_t granule_offset) {

@@ -25,9 +25,10 @@ HEIGHT = {
     "general": 5,
     "direct": 5,
     "heap": 6,
-    "front": 7,
-    "inspect": 7,
-    "shim": 8,
+    "protect": 7,
+    "front": 8,
+    "inspect": 8,
+    "shim": 9,
 }
 
 INCLUDE = re.compile(r'^\s*#\s*include\s+"([^"]+)"')

@@ -125,6 +125,41 @@ TEST(what_blocks_of_one_size_had_taken_serves_every_other_size) {
     }
 }
 
+/* ---- When nothing more can be mapped, not even for DAM itself ---------------------------------------------------- */
+
+#define FREED_SIZE ((size_t)65536)
+#define FREED_BYTES (300 * MIB)
+#define USED_AGAIN_BYTES (200 * MIB)
+
+/* DAM's own structures and the leaves of its pool map need address space, too: free memory makes way for them. */
+static void use_again_what_was_freed(void *argument) {
+    const size_t *size = argument;
+    struct link *list = NULL;
+    for (size_t bytes = 0; bytes < FREED_BYTES; bytes += FREED_SIZE) {
+        struct link *block = malloc(FREED_SIZE);
+        CHECK(block != NULL);
+        block->next = list;
+        list = block;
+    }
+    size_t mapped = memory_mapped_bytes();
+    free_all(&list);
+    limit_address_space(mapped);
+    size_t count = allocate_until_refused(enter_malloc, *size, &list);
+    if (count * *size < USED_AGAIN_BYTES)
+        fprintf(stderr, "blocks of %zu bytes: only %zu KiB of %zu KiB\n", *size, count * *size / KIB,
+                FREED_BYTES / KIB);
+    CHECK(count * *size >= USED_AGAIN_BYTES);
+    free_all(&list);
+}
+
+TEST(what_was_freed_can_be_used_again_where_nothing_more_can_be_mapped) {
+    static size_t sizes[] = {100, 100000};
+    for (size_t i = 0; i < COUNT_OF(sizes); i++) {
+        struct child_result result = child_run(use_again_what_was_freed, &sizes[i], CHILD_STDERR, 120);
+        assert_true(child_exited_with(&result, 0));
+    }
+}
+
 /* ---- Contents ---------------------------------------------------------------------------------------------------- */
 
 static void grow_until_refused(void *unused) {
@@ -197,6 +232,7 @@ int main(int argc, char **argv) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_entry_point_refuses_with_enomem_and_serves_again_after_release),
         cmocka_unit_test(what_blocks_of_one_size_had_taken_serves_every_other_size),
+        cmocka_unit_test(what_was_freed_can_be_used_again_where_nothing_more_can_be_mapped),
         cmocka_unit_test(a_block_that_cannot_grow_any_more_keeps_its_contents_and_can_shrink),
         cmocka_unit_test(a_program_that_starts_under_the_limit_works_within_it),
     };

@@ -12,8 +12,8 @@
 #include <sys/sendfile.h>
 #include <sys/stat.h>
 
-static const char *const NAMES[] = {"size_classes", "direct_shrink_percent", "purge_delay_ms", "dirty_max",
-                                    "stats_at_exit"};
+static const char *const NAMES[] = {"size_classes", "direct_shrink_percent", "purge_delay_ms", "dirty_max",    "guard",
+                                    "on_fault",     "sample_every",          "stack_every",    "stats_at_exit"};
 
 /* ---- The child --------------------------------------------------------------------------------------------------- */
 
@@ -81,7 +81,21 @@ TEST(no_options_give_the_defaults_without_a_word) {
     assert_string_equal(warnings.output, "");
     struct child_result output = run_with("", CHILD_STDOUT);
     assert_true(has_line(&output, "size_classes=steps4"));
+    assert_true(has_line(&output, "guard=default"));
+    assert_true(has_line(&output, "on_fault=abort"));
+    assert_true(has_line(&output, "sample_every=0"));
     assert_true(has_line(&output, "stats_at_exit=0"));
+}
+
+TEST(guard_and_on_fault_take_their_words) {
+    static const char *const TAKEN[] = {"guard=off",      "guard=default",   "guard=tail",      "guard=full",
+                                        "on_fault=abort", "on_fault=report", "on_fault=ignore", "sample_every=1000000"};
+    for (size_t i = 0; i < COUNT_OF(TAKEN); i++) {
+        struct child_result output = run_with(TAKEN[i], CHILD_STDOUT);
+        assert_true(has_line(&output, TAKEN[i]));
+        struct child_result warnings = run_with(TAKEN[i], CHILD_STDERR);
+        assert_string_equal(warnings.output, "");
+    }
 }
 
 TEST(size_classes_decides_the_classes) {
@@ -204,6 +218,7 @@ int main(int argc, char **argv) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(right_values_are_taken_without_a_word),
         cmocka_unit_test(no_options_give_the_defaults_without_a_word),
+        cmocka_unit_test(guard_and_on_fault_take_their_words),
         cmocka_unit_test(size_classes_decides_the_classes),
         cmocka_unit_test(the_last_value_of_an_option_counts),
         cmocka_unit_test(an_unknown_option_is_named_once_and_the_others_are_taken),

@@ -58,6 +58,7 @@ struct child_result child_run(void (*body)(void *), void *argument, enum child_s
     CHECK(child >= 0);
     if (child == 0)
         run_in_child(body, argument, collected, patience_seconds, ends[1]);
+    result.process = child;
     CHECK(close(ends[1]) == 0);
     collect(ends[0], &result);
     CHECK(close(ends[0]) == 0);

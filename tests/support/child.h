@@ -7,6 +7,7 @@
 #include <stddef.h>
 
 struct child_result {
+    int process;         /* the child's number */
     int status;          /* as waitpid gives it */
     size_t output_bytes; /* how much was written, even where it did not fit below */
     char output[8192];   /* its beginning, terminated */

@@ -28,8 +28,8 @@ size_t os_faulty_calls(void);
 /* How many of them were refused. */
 size_t os_faulty_refused(void);
 
-/* The name of a function that has not been called since the program began, or NULL: what a test never reaches it cannot
- * refuse. */
+/* The name of a function that the profile (guard, sample_every) has a use for and that has not been called since the program
+ * began, or NULL: what a test never reaches it cannot refuse. */
 const char *os_faulty_never_called(void);
 
 /* What the system has given and not got back, in bytes of address space, since the program began. */

@@ -5,6 +5,7 @@
  * cannot damage its own judge. */
 #include "torture/player.h"
 
+#include "base/options_table.h"
 #include "support/pattern.h"
 #include "support/test.h"
 
@@ -353,4 +354,8 @@ void player_audit(const struct player *player, const struct record *records, siz
         REQUIRE(intervals[i - 1].end <= intervals[i].start, "two live blocks overlap");
     }
     free(intervals);
+}
+
+size_t player_left_behind_max(void) {
+    return DAM_SETTING(guard) == GUARD_FULL ? 36 * MIB : 12 * MIB;
 }

@@ -69,4 +69,7 @@ void player_destroy_heap(struct player *player, int heap, struct record *records
 /* Checks all records, and that no two blocks share a byte. Only where nobody else changes the records. */
 void player_audit(const struct player *player, const struct record *records, size_t count);
 
+/* What may remain in memory when all blocks of a game are released: bookkeeping, and in full guard the table of stacks. */
+size_t player_left_behind_max(void);
+
 #endif

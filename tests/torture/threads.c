@@ -116,7 +116,7 @@ TEST(after_the_game_nothing_is_left_behind) {
     if (!memory_use_is_the_programs_own())
         skip();
     dam_trim();
-    assert_true(memory_resident_bytes() < resident_at_start + 12 * MIB);
+    assert_true(memory_resident_bytes() < resident_at_start + player_left_behind_max());
 }
 
 int main(void) {

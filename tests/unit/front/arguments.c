@@ -94,8 +94,11 @@ static void assert_wrong_size(size_t real_size, size_t told_size, const char *la
     size_t usable = dam_malloc_usable_size(release.block);
     struct text expected = report_of("wrong size", "free_sized", release.block);
     report_pool(&expected, pool->bytes, pool_start(pool), layer);
-    report_block(&expected, release.block, "%zu bytes, live", usable);
-    report_words(&expected, pool_layer(pool) == LAYER_DIRECT ? real_size : usable, told_size);
+    if (pool_layer(pool) == LAYER_SMALL)
+        report_block(&expected, release.block, "%zu bytes, live", usable);
+    else
+        report_block(&expected, release.block, "%zu bytes, requested %zu bytes, live", usable, real_size);
+    report_words(&expected, usable, told_size);
     report_hint(&expected, HINT_WRONG_SIZE);
     expect_abort_saying(release_sized, &release, &expected);
     dam_free_sized(release.block, real_size);
@@ -123,7 +126,7 @@ TEST(an_alignment_that_the_block_has_not_is_reported) {
             continue;
         struct child_result result = child_run(release_sized, &release, CHILD_STDERR, PATIENCE_SECONDS);
         assert_true(child_was_killed_by(&result, SIGABRT));
-        assert_non_null(strstr(result.output, "dam: fault: wrong size: free_sized of 0x"));
+        assert_non_null(strstr(result.output, "dam: fault: wrong size: free_aligned_sized of 0x"));
         dam_free(release.block);
         return;
     }
@@ -152,18 +155,19 @@ static void free_sized_it(void *address) {
     dam_free_sized(address, 100);
 }
 
+static const struct {
+    void (*body)(void *address);
+    const char *operation;
+} OPERATIONS[] = {
+    {free_it, "free"},     {realloc_it, "realloc"}, {ask_its_size, "malloc_usable_size"},
+    {expand_it, "expand"}, {free_sized_it, "free_sized"},
+};
+
 static void assert_foreign(void *address) {
-    static const struct {
-        void (*body)(void *address);
-        const char *operation;
-    } CASES[] = {
-        {free_it, "free"},     {realloc_it, "realloc"}, {ask_its_size, "malloc_usable_size"},
-        {expand_it, "expand"}, {free_sized_it, "free_sized"},
-    };
-    for (size_t i = 0; i < COUNT_OF(CASES); i++) {
-        struct text expected = report_of("not a DAM pointer", CASES[i].operation, address);
+    for (size_t i = 0; i < COUNT_OF(OPERATIONS); i++) {
+        struct text expected = report_of("not a DAM pointer", OPERATIONS[i].operation, address);
         report_hint(&expected, HINT_FOREIGN_POINTER);
-        expect_abort_saying(CASES[i].body, address, &expected);
+        expect_abort_saying(OPERATIONS[i].body, address, &expected);
     }
 }
 
@@ -181,11 +185,26 @@ TEST(an_address_that_is_not_dams_is_said_to_be_foreign_by_every_operation) {
     free(of_libc);
 }
 
-TEST(a_direct_block_that_was_freed_is_foreign_afterwards) {
-    char *block = dam_malloc(3 * MIB);
-    assert_non_null(block);
-    dam_free(block);
-    assert_foreign(block);
+/* Its pool is gone; but its address is remembered. */
+static void assert_freed_lately(void *address, size_t size) {
+    for (size_t i = 0; i < COUNT_OF(OPERATIONS); i++) {
+        struct text expected = report_of("double free", OPERATIONS[i].operation, address);
+        report_block(&expected, address, "%zu bytes, requested %zu bytes, released, its memory given back", size, size);
+        report_hint(&expected, HINT_DOUBLE_FREE);
+        expect_abort_saying(OPERATIONS[i].body, address, &expected);
+    }
+}
+
+TEST(a_direct_block_that_was_freed_is_remembered_as_such_but_no_other_address_in_it) {
+    static const size_t SIZES[] = {100000, 3 * MIB};
+    for (size_t i = 0; i < COUNT_OF(SIZES); i++) {
+        char *block = dam_malloc(SIZES[i]);
+        assert_non_null(block);
+        dam_free(block);
+        assert_freed_lately(block, SIZES[i]);
+        assert_foreign(block + 16);
+        assert_foreign(block + 65536);
+    }
 }
 
 static void free_in_thread_without_heap(void *address) {
@@ -211,7 +230,7 @@ int main(void) {
         cmocka_unit_test(a_size_that_is_not_the_blocks_is_reported_with_both),
         cmocka_unit_test(an_alignment_that_the_block_has_not_is_reported),
         cmocka_unit_test(an_address_that_is_not_dams_is_said_to_be_foreign_by_every_operation),
-        cmocka_unit_test(a_direct_block_that_was_freed_is_foreign_afterwards),
+        cmocka_unit_test(a_direct_block_that_was_freed_is_remembered_as_such_but_no_other_address_in_it),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -131,7 +131,7 @@ TEST(the_largest_block_at_the_largest_alignment_fits_a_fresh_pool) {
     for (size_t size = 257; size <= GENERAL_SIZE_MAX; size += 1021) {
         for (size_t alignment = GRANULE_BYTES; alignment <= GENERAL_SIZE_MAX; alignment *= 2) {
             struct general_heap fresh;
-            dam_general_heap_init(&fresh);
+            dam_general_heap_init(&fresh, name_of(&fresh), false);
             char *block = layer_alloc_aligned(&fresh, size, alignment);
             assert_true(is_aligned(block, alignment));
             assert_int_equal(fresh.pool_count, 1);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-/* faults.c: each misuse of a general block, and the report it gets. Blocks are made before the fork, so that the report's
- * addresses are known here; the misuse happens in the child. */
+/* faults.c: each misuse of a general block, and the report it gets. Blocks are made before the fork, so that the
+ * report's addresses are known here; the misuse happens in the child. */
 #include "dam/dam.h"
 
 #include "support/memory_use.h"
@@ -100,15 +100,15 @@ static void free_sized_it(void *argument) {
 }
 
 static struct text overflow_report(const char *operation, size_t offset, unsigned char value) {
-    uint64_t expected = block_seal(block, block_header(block)->fields);
-    unsigned char bytes[8];
-    uint64_t found;
-    memcpy(bytes, &expected, sizeof bytes);
-    bytes[offset] = value;
-    memcpy(&found, bytes, sizeof bytes);
+    uint64_t canary = block_seal(block, block_header(block)->fields);
+    unsigned char should_be[8];
+    unsigned char found[8];
+    memcpy(should_be, &canary, sizeof should_be);
+    memcpy(found, &canary, sizeof found);
+    found[offset] = value;
     struct text text = report_in_pool("write past the end of a block", operation, block);
     report_whole_block(&text, block, "live");
-    report_words(&text, expected, found);
+    report_bytes(&text, block + REQUEST, should_be, found, sizeof found);
     report_hint(&text, HINT_OVERFLOW);
     return text;
 }
@@ -138,10 +138,8 @@ TEST(whatever_looks_at_the_block_reports_the_overflow_by_its_own_name) {
         void (*then)(void *block);
         const char *operation;
     } CASES[] = {
-        {realloc_it, "realloc"},
-        {realloc_a_little, "realloc"},
-        {expand_it, "expand"},
-        {ask_its_size, "malloc_usable_size"},
+        {realloc_it, "realloc"},       {realloc_a_little, "realloc"},
+        {expand_it, "expand"},         {ask_its_size, "malloc_usable_size"},
         {free_sized_it, "free_sized"},
     };
     for (size_t i = 0; i < COUNT_OF(CASES); i++) {
@@ -157,18 +155,14 @@ static void overflow_into_next_header(void *argument) {
     dam_free((char *)argument + BLOCK_BYTES + BLOCK_OVERHEAD_BYTES);
 }
 
-TEST(an_overflow_into_the_next_header_is_reported_when_the_next_block_is_freed) {
+TEST(an_overflow_into_the_next_header_is_reported_when_the_next_block_is_freed_and_its_author_is_named) {
     char *next = blocks[3];
-    struct text beginning = report_in_pool("damaged block header", "free", next);
-    struct text end = {0};
-    text_add(&end, ", header damaged\n");
-    report_words(&end, block_check_for(next, 0x41414141, BLOCK_LIVE), 0x41414141);
-    report_hint(&end, HINT_HEADER);
-    struct child_result result = child_run(overflow_into_next_header, block, CHILD_STDERR, PATIENCE_SECONDS);
-    assert_true(child_was_killed_by(&result, SIGABRT));
-    assert_memory_equal(result.output, beginning.bytes, beginning.length);
-    assert_true(result.output_bytes > end.length);
-    assert_string_equal(result.output + result.output_bytes - end.length, end.bytes);
+    struct text expected = report_in_pool("damaged block header", "free", next);
+    report_block(&expected, next, "0 bytes, header damaged");
+    report_words(&expected, block_check_for(next, 0x41414141, BLOCK_LIVE), 0x41414141);
+    report_neighbour(&expected, block, REQUEST, "live");
+    report_hint(&expected, HINT_HEADER);
+    expect_abort_saying(overflow_into_next_header, block, &expected);
 }
 
 /* ---- Headers ----------------------------------------------------------------------------------------------------- */
@@ -187,7 +181,8 @@ static void damage_header_and_free(void *argument) {
 }
 
 TEST(a_damaged_header_is_seen_when_its_block_is_freed_and_nothing_in_it_is_believed) {
-    static const struct header_damage CASES[] = {{1, 0}, {0x10000, 0}, {0x80000000, 0}, {0xffffffff, 0}, {0, 1}, {0, 0x80000000}};
+    static const struct header_damage CASES[] = {{1, 0},          {0x10000, 0}, {0x80000000, 0},
+                                                 {0xffffffff, 0}, {0, 1},       {0, 0x80000000}};
     char *first = blocks[0];
     assert_ptr_equal(first, pool_start(pool) + BLOCK_OVERHEAD_BYTES);
     for (size_t i = 0; i < COUNT_OF(CASES); i++) {
@@ -213,6 +208,7 @@ TEST(a_damaged_header_is_seen_when_the_block_in_front_of_it_is_merged) {
     report_block(&expected, behind, "0 bytes, header damaged");
     report_words(&expected, block_check_for(behind, block_header(behind)->fields, BLOCK_LIVE),
                  block_header(behind)->check ^ 0x40);
+    report_neighbour(&expected, block, REQUEST, "free");
     report_hint(&expected, HINT_HEADER);
     expect_abort_saying(damage_neighbour_and_merge, behind, &expected);
 }
@@ -233,6 +229,7 @@ TEST(a_boundary_tag_that_its_header_does_not_confirm_is_seen) {
     report_block(&expected, front, "0 bytes, header damaged");
     report_words(&expected, block_check_for(front, granules ^ 8, BLOCK_LIVE),
                  block_check_for(front, granules, BLOCK_FREE));
+    report_neighbour(&expected, blocks[0], REQUEST, "live");
     report_hint(&expected, HINT_HEADER);
     expect_abort_saying(damage_free_front_and_merge, front, &expected);
 }
@@ -269,8 +266,8 @@ TEST(freeing_a_free_block_is_a_double_free_of_a_block_without_a_request) {
     expect_abort_saying(free_merge_free, block, &expected);
 }
 
-/* The block in front is free, and the quick lists are full: the block is merged at once, and its header stays behind in the
- * middle of a free block. */
+/* The block in front is free, and the quick lists are full: the block is merged at once, and its header stays behind in
+ * the middle of a free block. */
 static void free_merge_into_front_free(void *argument) {
     dam_free(blocks[1]);
     flush_own();
@@ -284,6 +281,24 @@ static void free_merge_into_front_free(void *argument) {
 TEST(freeing_a_block_that_was_merged_into_the_one_in_front_is_a_double_free) {
     struct text expected = double_free_report("free", "free");
     expect_abort_saying(free_merge_into_front_free, block, &expected);
+}
+
+/* The block in front is freed later, and takes the free block in. */
+static void free_merge_into_later_front_free(void *argument) {
+    dam_free(argument);
+    flush_own();
+    dam_free(blocks[1]);
+    flush_own();
+    CHECK(block_has_state(blocks[1], BLOCK_FREE));
+    CHECK(block_header(blocks[1])->fields == 2 * (BLOCK_BYTES >> GRANULE_SHIFT) + 1);
+    dam_free(argument);
+}
+
+TEST(freeing_a_block_that_the_one_in_front_took_in_later_is_a_double_free_of_a_block_without_a_request) {
+    struct text expected = report_in_pool("double free", "free", block);
+    report_block(&expected, block, "%zu bytes, free", BLOCK_BYTES);
+    report_hint(&expected, HINT_DOUBLE_FREE);
+    expect_abort_saying(free_merge_into_later_front_free, block, &expected);
 }
 
 static void free_here_after_another_thread(void *argument) {
@@ -418,6 +433,7 @@ TEST(a_header_damaged_after_another_thread_freed_the_block_is_seen_when_it_is_ta
     report_block(&expected, block, "0 bytes, header damaged");
     report_words(&expected, block_check_for(block, fields, BLOCK_LIVE),
                  block_check_for(block, fields, BLOCK_REMOTE) ^ 2);
+    report_neighbour(&expected, blocks[1], REQUEST, "live");
     report_hint(&expected, HINT_HEADER);
     expect_abort_saying(free_there_damage_header_take, block, &expected);
 }
@@ -436,19 +452,187 @@ TEST(a_write_to_a_merged_block_is_seen_when_it_is_taken_from_the_index) {
     expect_abort_saying(free_merge_write_reuse, block, &expected);
 }
 
+/* The last word of a free block is its boundary tag. */
+struct tag_damage {
+    uint64_t bits;
+    char *then_freed; /* and merged; NULL: the damaged block is asked for again */
+};
+
+static void damage_tag_and_come_upon_it(void *argument) {
+    const struct tag_damage *damage = argument;
+    dam_free(block);
+    flush_own();
+    CHECK(block_has_state(block, BLOCK_FREE));
+    *block_tail(block, (uint32_t)(BLOCK_BYTES >> GRANULE_SHIFT)) ^= damage->bits;
+    if (damage->then_freed == NULL)
+        opaque_pointer(dam_malloc(REQUEST));
+    dam_free(damage->then_freed);
+    flush_own();
+}
+
+TEST(a_write_to_the_last_word_of_a_merged_block_is_seen_when_it_is_taken_or_merged_with_the_one_in_front) {
+    struct text expected = report_in_pool("write to a free block", "reuse", block);
+    report_block(&expected, block, "%zu bytes, free", BLOCK_BYTES);
+    report_hint(&expected, HINT_WRITE_AFTER_FREE);
+    for (uint32_t bit = 0; bit < 64; bit += 7) {
+        struct tag_damage damage = {(uint64_t)1 << bit, NULL};
+        expect_abort_saying(damage_tag_and_come_upon_it, &damage, &expected);
+        damage.then_freed = blocks[1];
+        expect_abort_saying(damage_tag_and_come_upon_it, &damage, &expected);
+    }
+}
+
+/* Freed from behind, the damaged block is not known for free any more; but the next one who takes it finds out. */
+static void damage_tag_free_behind_and_take(void *argument) {
+    struct tag_damage damage = {STALE_WORD, argument};
+    damage_tag_and_come_upon_it(&damage);
+    CHECK(block_has_state(argument, BLOCK_FREE));
+    opaque_pointer(dam_malloc(REQUEST));
+    opaque_pointer(dam_malloc(REQUEST));
+}
+
+TEST(a_block_that_could_not_be_merged_because_of_a_damaged_tag_does_no_harm_and_the_damage_is_still_seen) {
+    struct text expected = report_in_pool("write to a free block", "reuse", block);
+    report_block(&expected, block, "%zu bytes, free", BLOCK_BYTES);
+    report_hint(&expected, HINT_WRITE_AFTER_FREE);
+    expect_abort_saying(damage_tag_free_behind_and_take, blocks[3], &expected);
+}
+
+/* ---- The block in front ------------------------------------------------------------------------------------------ */
+
+static void free_front_damage_header_free(void *argument) {
+    dam_free(block);
+    flush_own();
+    block_header(argument)->check ^= 4;
+    dam_free(argument);
+}
+
+TEST(a_free_block_in_front_of_a_damaged_header_is_named_without_a_request) {
+    char *behind = blocks[3];
+    uint32_t fields = block_header(behind)->fields;
+    struct text expected = report_in_pool("damaged block header", "free", behind);
+    report_block(&expected, behind, "0 bytes, header damaged");
+    report_words(&expected, block_check_for(behind, fields, BLOCK_LIVE), block_header(behind)->check ^ 4);
+    report_neighbour(&expected, block, 0, "free");
+    report_hint(&expected, HINT_HEADER);
+    expect_abort_saying(free_front_damage_header_free, behind, &expected);
+}
+
+static void damage_two_headers_and_free(void *argument) {
+    block_header(blocks[1])->check ^= 4;
+    block_header(argument)->check ^= 4;
+    dam_free(argument);
+}
+
+/* Behind it nothing can be told: where its block ends is not known. */
+TEST(of_two_damaged_headers_the_first_in_the_pool_is_named) {
+    char *first = blocks[1];
+    struct text expected = report_in_pool("damaged block header", "free", blocks[3]);
+    report_block(&expected, first, "0 bytes, header damaged");
+    report_words(&expected, block_check_for(first, block_header(first)->fields, BLOCK_LIVE),
+                 block_header(first)->check ^ 4);
+    report_neighbour(&expected, blocks[0], REQUEST, "live");
+    report_hint(&expected, HINT_HEADER);
+    expect_abort_saying(damage_two_headers_and_free, blocks[3], &expected);
+}
+
+/* ---- Going on ---------------------------------------------------------------------------------------------------- */
+
+static void go_on(void) {
+    CHECK(dam_options_set("on_fault", "report") == 0);
+}
+
+static void expect_report_and_going_on(void (*body)(void *), void *argument, const struct text *expected) {
+    struct child_result result = child_run(body, argument, CHILD_STDERR, PATIENCE_SECONDS);
+    assert_true(child_exited_with(&result, 0));
+    expect_report(&result, expected);
+}
+
+/* A block that waits on a quick list, or what hangs on it, never comes back. */
+static void check_out_of_use(const char *first, const char *second) {
+    for (int i = 0; i < 500; i++) {
+        char *fresh = dam_malloc(REQUEST);
+        CHECK(fresh != NULL && fresh != first && fresh != second);
+        memset(fresh, 0x77, REQUEST);
+    }
+    CHECK(dam_general_verify_pool(pool) == 0);
+}
+
+static void go_on_after_write_and_reuse(void *argument) {
+    go_on();
+    dam_free(blocks[1]);
+    free_write_reuse(argument);
+    check_out_of_use(argument, blocks[1]);
+}
+
+static void go_on_after_write_and_flush(void *argument) {
+    go_on();
+    dam_free(blocks[1]);
+    free_write_flush(argument);
+    check_out_of_use(argument, blocks[1]);
+}
+
+TEST(a_damaged_quick_list_is_given_up_if_the_program_goes_on) {
+    struct text expected = write_after_free_report(block, "free");
+    expect_report_and_going_on(go_on_after_write_and_reuse, block, &expected);
+    expect_report_and_going_on(go_on_after_write_and_flush, block, &expected);
+}
+
+static void go_on_after_write_and_take(void *argument) {
+    go_on();
+    thread_join(thread_start(free_in_thread, blocks[1]));
+    free_there_write_take(argument);
+    check_out_of_use(argument, blocks[1]);
+}
+
+TEST(a_damaged_stack_of_others_is_given_up_if_the_program_goes_on) {
+    struct text expected = write_after_free_report(block, "free, by another thread");
+    expect_report_and_going_on(go_on_after_write_and_take, block, &expected);
+}
+
+/* A header that the pool needs: the options are asked in vain. */
+static void try_to_go_on_after_merging_with_damage(void *argument) {
+    go_on();
+    damage_neighbour_and_merge(argument);
+}
+
+static void try_to_go_on_after_taking_damage(void *argument) {
+    go_on();
+    free_merge_write_reuse(argument);
+}
+
+TEST(damage_to_what_the_index_needs_ends_the_program_whatever_it_chose) {
+    static const char LAST[] = "dam:   DAM cannot go on with this, whatever on_fault says\n";
+    static const struct {
+        void (*body)(void *argument);
+        size_t block;
+        const char *first;
+    } CASES[] = {
+        {try_to_go_on_after_merging_with_damage, 3, "dam: fault: damaged block header: merge with of 0x"},
+        {try_to_go_on_after_taking_damage, 2, "dam: fault: write to a free block: reuse of 0x"},
+    };
+    for (size_t i = 0; i < COUNT_OF(CASES); i++) {
+        struct child_result result = child_run(CASES[i].body, blocks[CASES[i].block], CHILD_STDERR, PATIENCE_SECONDS);
+        assert_true(child_was_killed_by(&result, SIGABRT));
+        assert_memory_equal(result.output, CASES[i].first, strlen(CASES[i].first));
+        assert_string_equal(result.output + result.output_bytes - strlen(LAST), LAST);
+    }
+}
+
 int main(void) {
 #define WITH_BLOCKS(test) cmocka_unit_test_setup_teardown(test, start, end)
     const struct CMUnitTest tests[] = {
         WITH_BLOCKS(a_write_to_any_of_the_eight_bytes_behind_the_request_is_seen_by_free),
         WITH_BLOCKS(a_strings_terminating_zero_one_byte_too_far_is_seen),
         WITH_BLOCKS(whatever_looks_at_the_block_reports_the_overflow_by_its_own_name),
-        WITH_BLOCKS(an_overflow_into_the_next_header_is_reported_when_the_next_block_is_freed),
+        WITH_BLOCKS(an_overflow_into_the_next_header_is_reported_when_the_next_block_is_freed_and_its_author_is_named),
         WITH_BLOCKS(a_damaged_header_is_seen_when_its_block_is_freed_and_nothing_in_it_is_believed),
         WITH_BLOCKS(a_damaged_header_is_seen_when_the_block_in_front_of_it_is_merged),
         WITH_BLOCKS(a_boundary_tag_that_its_header_does_not_confirm_is_seen),
         WITH_BLOCKS(freeing_a_quick_block_is_a_double_free),
         WITH_BLOCKS(freeing_a_free_block_is_a_double_free_of_a_block_without_a_request),
         WITH_BLOCKS(freeing_a_block_that_was_merged_into_the_one_in_front_is_a_double_free),
+        WITH_BLOCKS(freeing_a_block_that_the_one_in_front_took_in_later_is_a_double_free_of_a_block_without_a_request),
         WITH_BLOCKS(a_double_free_is_seen_whichever_thread_comes_first),
         WITH_BLOCKS(resizing_a_freed_block_or_asking_its_size_is_reported_by_the_operations_name),
         WITH_BLOCKS(an_address_inside_a_block_is_not_its_start_and_the_block_is_named),
@@ -458,6 +642,15 @@ int main(void) {
         WITH_BLOCKS(a_write_to_a_block_that_another_thread_freed_is_seen_when_it_is_taken_back),
         WITH_BLOCKS(a_header_damaged_after_another_thread_freed_the_block_is_seen_when_it_is_taken_back),
         WITH_BLOCKS(a_write_to_a_merged_block_is_seen_when_it_is_taken_from_the_index),
+        WITH_BLOCKS(
+            a_write_to_the_last_word_of_a_merged_block_is_seen_when_it_is_taken_or_merged_with_the_one_in_front),
+        WITH_BLOCKS(
+            a_block_that_could_not_be_merged_because_of_a_damaged_tag_does_no_harm_and_the_damage_is_still_seen),
+        WITH_BLOCKS(a_free_block_in_front_of_a_damaged_header_is_named_without_a_request),
+        WITH_BLOCKS(of_two_damaged_headers_the_first_in_the_pool_is_named),
+        WITH_BLOCKS(a_damaged_quick_list_is_given_up_if_the_program_goes_on),
+        WITH_BLOCKS(a_damaged_stack_of_others_is_given_up_if_the_program_goes_on),
+        WITH_BLOCKS(damage_to_what_the_index_needs_ends_the_program_whatever_it_chose),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -31,7 +31,7 @@ static inline struct pool *layer_add_pool(struct general_heap *heap, size_t size
     struct pool *pool = dam_general_create_pool(heap, size, alignment);
     assert_non_null(pool);
     dam_pool_own_new(pool);
-    dam_general_enlist_new(heap, name_of(heap), pool);
+    dam_general_enlist_new(heap, pool);
     return pool;
 }
 
@@ -69,7 +69,7 @@ static inline void layer_free_merged(struct general_heap *heap, void *block) {
     layer_free_remote(block);
     dam_general_disown(heap, pool);
     dam_general_take_remote_into_index(pool);
-    dam_general_enlist_new(heap, name_of(heap), pool);
+    dam_general_enlist_new(heap, pool);
 }
 
 static inline struct layer_figures layer_figures(void) {
@@ -161,7 +161,7 @@ static inline size_t quick_bytes_max(const struct general_heap *heap) {
 static inline void assert_quick_lists_sound(struct general_heap *heap) {
     for (uint32_t i = 0; i < GENERAL_LIVE_CLASS_COUNT; i++) {
         for (const struct block_link *block = heap->quick[i]; block != &dam_quick_end; block = block->next) {
-            assert_true(block_link_is_intact(block));
+            assert_true(block_quick_link_is_intact(block));
             assert_true(block_has_state(block, BLOCK_QUICK));
             assert_int_equal(granules_in(block_header(block)->fields), class_granules(i)); /* G3 */
             assert_ptr_equal(pool_of(block)->general_owner, name_of(heap));                /* G8 */
@@ -216,7 +216,7 @@ static inline void layer_start(struct general_heap *heap) {
     dam_central_enter();
     dam_region_purge_all();
     dam_central_leave();
-    dam_general_heap_init(heap);
+    dam_general_heap_init(heap, name_of(heap), false);
     assert_int_equal(pool_count(), 0);
 }
 

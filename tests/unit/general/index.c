@@ -269,13 +269,13 @@ TEST(the_verifier_finds_a_list_whose_links_are_intact_but_do_not_meet) { /* I1 *
     insert_three();
     struct index_links good = *links_at(200);
     struct index_links wrong = {.next = 100, .previous = 0};
-    wrong.check = link_check(links_at(200), (uint64_t)wrong.previous << 32 | wrong.next);
+    wrong.check = link_check(links_at(200), (uint64_t)wrong.previous << 32 | wrong.next, &dam_general.index_secrets);
     ASSERT_FOUND(*links_at(200) = wrong, *links_at(200) = good);
     wrong = (struct index_links){.next = 300, .previous = 300}; /* a circle */
-    wrong.check = link_check(links_at(200), (uint64_t)wrong.previous << 32 | wrong.next);
+    wrong.check = link_check(links_at(200), (uint64_t)wrong.previous << 32 | wrong.next, &dam_general.index_secrets);
     ASSERT_FOUND(*links_at(200) = wrong, *links_at(200) = good);
     wrong = (struct index_links){.next = GRANULE_COUNT, .previous = 300}; /* out of the pool */
-    wrong.check = link_check(links_at(200), (uint64_t)wrong.previous << 32 | wrong.next);
+    wrong.check = link_check(links_at(200), (uint64_t)wrong.previous << 32 | wrong.next, &dam_general.index_secrets);
     ASSERT_FOUND(*links_at(200) = wrong, *links_at(200) = good);
 }
 
@@ -350,6 +350,41 @@ TEST(inserting_in_front_of_a_block_that_was_written_to_is_reported) {
     expect_abort_saying(insert_before_damaged, block_at(300), &expected);
 }
 
+static void damage_tag(void *block, uint32_t granules) {
+    *(volatile uint64_t *)block_tail(block, granules) ^= (uint64_t)1 << 40;
+}
+
+static void remove_with_damaged_tag(void *argument) {
+    damage_tag(argument, 20);
+    dam_index_remove(&free_index, &pool, argument, 20);
+}
+
+static void take_with_damaged_tag(void *argument) {
+    uint32_t granules;
+    damage_tag(argument, 20);
+    take(20, &granules);
+}
+
+TEST(taking_out_a_block_whose_last_word_was_written_to_is_reported) { /* G4 */
+    insert_three();
+    struct text expected = damaged_free_block_report(200, 20);
+    expect_abort_saying(remove_with_damaged_tag, block_at(200), &expected);
+    expected = damaged_free_block_report(300, 20); /* the list's first */
+    expect_abort_saying(remove_with_damaged_tag, block_at(300), &expected);
+    expect_abort_saying(take_with_damaged_tag, block_at(300), &expected);
+}
+
+static void remove_smallest_with_damaged_tag(void *argument) {
+    damage_tag(argument, 0);
+    dam_index_remove(&free_index, &pool, argument, 0);
+}
+
+TEST(the_last_word_of_a_block_without_a_payload_is_looked_at_too) {
+    insert(700, 0);
+    struct text expected = damaged_free_block_report(700, 0);
+    expect_abort_saying(remove_smallest_with_damaged_tag, block_at(700), &expected);
+}
+
 static void take_with_damaged_header(void *argument) {
     uint32_t granules;
     block_header(argument)->fields ^= 1;
@@ -400,6 +435,8 @@ int main(void) {
         WITH_EMPTY_INDEX(taking_out_a_block_that_was_written_to_is_reported),
         WITH_EMPTY_INDEX(taking_out_a_block_whose_neighbour_on_the_list_was_written_to_is_reported),
         WITH_EMPTY_INDEX(inserting_in_front_of_a_block_that_was_written_to_is_reported),
+        WITH_EMPTY_INDEX(taking_out_a_block_whose_last_word_was_written_to_is_reported),
+        WITH_EMPTY_INDEX(the_last_word_of_a_block_without_a_payload_is_looked_at_too),
         WITH_EMPTY_INDEX(taking_a_block_whose_header_was_written_to_is_reported_as_a_damaged_header),
     };
     return cmocka_run_group_tests(tests, start, NULL);

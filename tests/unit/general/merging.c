@@ -234,7 +234,7 @@ TEST(freeing_merges_with_free_neighbours_and_with_no_others_whatever_stands_on_e
                 continue;
             assert_merged((enum neighbour)front, (enum neighbour)behind);
             layer_end(&heap);
-            dam_general_heap_init(&heap);
+            dam_general_heap_init(&heap, name_of(&heap), false);
             pool = layer_add_pool(&heap, 300, GRANULE_BYTES);
             combinations++;
         }

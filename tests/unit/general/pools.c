@@ -10,7 +10,7 @@ static struct general_heap other;
 static int start(void **state) {
     (void)state;
     fake_os_reset();
-    dam_general_heap_init(&other);
+    dam_general_heap_init(&other, name_of(&other), false);
     layer_start(&heap);
     return 0;
 }
@@ -83,7 +83,7 @@ TEST(a_pool_that_is_refused_is_asked_for_at_half_the_size_down_to_what_the_reque
     assert_non_null(pool);
     assert_int_equal(pool->bytes, MIB);
     dam_pool_own_new(pool);
-    dam_general_enlist_new(&other, name_of(&other), pool);
+    dam_general_enlist_new(&other, pool);
     assert_ptr_equal(pool_of(layer_alloc(&other, GENERAL_SIZE_MAX)), pool);
     no_memory_end(&hoard);
 }
@@ -115,7 +115,7 @@ TEST(the_pool_whose_largest_free_block_is_the_tightest_serves) { /* G5 */
     void *blocks[80];
     dam_general_disown(&heap, smaller);
     fill(larger, blocks, COUNT_OF(blocks));
-    dam_general_enlist_new(&heap, name_of(&heap), smaller);
+    dam_general_enlist_new(&heap, smaller);
     assert_ptr_equal(pool_of(layer_alloc(&heap, 1000)), larger);
     assert_ptr_equal(pool_of(layer_alloc(&heap, 65536)), smaller);
 }
@@ -207,9 +207,9 @@ TEST(before_any_pool_is_let_go_the_quick_lists_are_emptied) { /* G8 */
     assert_int_equal(quick_bytes(&heap), 0);
 }
 
-TEST(a_nearly_full_pool_of_a_first_class_heap_is_kept) {
+TEST(a_nearly_full_pool_of_a_heap_that_keeps_its_pools_is_kept) {
     struct pool *pool = layer_add_pool(&heap, 300, GRANULE_BYTES);
-    pool->belongs_to_first_class_heap = true;
+    heap.keeps_pools = true;
     fill_up(pool);
     dam_general_let_go_nearly_full(&heap);
     assert_ptr_equal(pool->general_owner, name_of(&heap));
@@ -234,7 +234,7 @@ TEST(a_pool_that_was_let_go_belongs_to_whoever_frees_into_it) {
     fill_up(pool);
     dam_general_let_go_nearly_full(&heap);
     assert_true(dam_general_free_remote(pool, block));
-    dam_general_adopt(&other, name_of(&other), pool);
+    dam_general_adopt(&other, pool);
     assert_ptr_equal(pool->general_owner, name_of(&other));
     assert_int_equal(other.pool_count, 1);
     assert_true(block_has_state(block, BLOCK_FREE));
@@ -247,14 +247,14 @@ TEST(a_pool_adopted_empty_is_retired_unless_the_heap_has_no_other) {
     dam_general_disown(&heap, pool);
     assert_true(dam_pool_let_go(pool));
     assert_true(dam_general_free_remote(pool, block));
-    dam_general_adopt(&other, name_of(&other), pool);
+    dam_general_adopt(&other, pool);
     assert_int_equal(pool_count(), 1);
     assert_empty(pool);
     dam_general_disown(&other, pool);
-    dam_general_enlist_new(&heap, name_of(&heap), pool);
+    dam_general_enlist_new(&heap, pool);
     struct pool *more = layer_add_pool(&other, 300, GRANULE_BYTES);
     dam_general_disown(&heap, pool);
-    dam_general_adopt(&other, name_of(&other), pool);
+    dam_general_adopt(&other, pool);
     assert_int_equal(pool_count(), 1);
     assert_ptr_equal(dam_general_any_pool(&other), more);
 }
@@ -268,7 +268,7 @@ TEST(a_disowned_pool_is_on_no_list_and_bears_no_name) {
     assert_null(dam_general_any_pool(&heap));
     assert_int_equal(heap.pool_count, 0);
     assert_int_equal(heap.quick_limit, (int64_t)(64 * KIB / GRANULE_BYTES) << 16);
-    dam_general_enlist_new(&heap, name_of(&heap), pool);
+    dam_general_enlist_new(&heap, pool);
     assert_ptr_equal(dam_general_any_pool(&heap), pool);
 }
 
@@ -340,7 +340,7 @@ TEST(a_stack_taken_into_the_index_is_merged) {
     dam_general_disown(&heap, pool);
     dam_general_take_remote_into_index(pool);
     assert_empty(pool);
-    dam_general_enlist_new(&heap, name_of(&heap), pool);
+    dam_general_enlist_new(&heap, pool);
 }
 
 int main(void) {
@@ -357,7 +357,7 @@ int main(void) {
         WITH_HEAP(a_pool_with_less_than_an_eighth_free_is_nearly_full),
         WITH_HEAP(nearly_full_pools_are_let_go_and_the_others_stay),
         WITH_HEAP(before_any_pool_is_let_go_the_quick_lists_are_emptied),
-        WITH_HEAP(a_nearly_full_pool_of_a_first_class_heap_is_kept),
+        WITH_HEAP(a_nearly_full_pool_of_a_heap_that_keeps_its_pools_is_kept),
         WITH_HEAP(blocks_that_arrive_on_a_nearly_full_pool_keep_it_with_its_owner),
         WITH_HEAP(a_pool_that_was_let_go_belongs_to_whoever_frees_into_it),
         WITH_HEAP(a_pool_adopted_empty_is_retired_unless_the_heap_has_no_other),

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 /* seals.c: headers, canaries, links and boundary tags: what they say, and that no small damage goes unnoticed.
  *
- * The checks are 32 to 64 bits of a product with a secret, so a damage could in theory pass by chance; the tests here try
- * some ten thousand damages against 32-bit checks, a wrong alarm in some hundred thousand runs. */
+ * The checks are 32 to 64 bits of a product with a secret, so a damage could in theory pass by chance; the tests here
+ * try some ten thousand damages against 32-bit checks, a wrong alarm in some hundred thousand runs. */
 #include "general/block.h"
 
 #include "general/general_fast.h"
@@ -180,35 +180,73 @@ TEST(canaries_differ_from_block_to_block_and_from_request_to_request) {
 
 /* ---- Links ------------------------------------------------------------------------------------------------------- */
 
+static const struct {
+    void (*write)(void *block, void *next);
+    bool (*is_intact)(const void *block);
+} LINKS[] = {
+    {block_write_quick_link, block_quick_link_is_intact},
+    {block_write_remote_link, block_remote_link_is_intact},
+};
+
 TEST(a_link_is_intact_where_it_was_written_and_nowhere_else) {
     struct block_link *block = block_at(50);
-    block_write_link(block, block_at(60));
-    assert_true(block_link_is_intact(block));
-    assert_ptr_equal(block->next, block_at(60));
-    memcpy(block_at(51), block, sizeof *block);
-    assert_false(block_link_is_intact(block_at(51)));
-    block_write_link(block, NULL);
-    assert_true(block_link_is_intact(block));
-    assert_null(block->next);
+    for (size_t i = 0; i < COUNT_OF(LINKS); i++) {
+        LINKS[i].write(block, block_at(60));
+        assert_true(LINKS[i].is_intact(block));
+        assert_ptr_equal(block->next, block_at(60));
+        memcpy(block_at(51), block, sizeof *block);
+        assert_false(LINKS[i].is_intact(block_at(51)));
+        LINKS[i].write(block, NULL);
+        assert_true(LINKS[i].is_intact(block));
+        assert_null(block->next);
+    }
 }
 
 TEST(any_single_bit_flipped_in_a_link_or_its_check_is_seen) {
     struct block_link *block = block_at(50);
-    block_write_link(block, block_at(60));
-    for (uint32_t bit = 0; bit < 64; bit++) {
-        uintptr_t next = (uintptr_t)block->next;
-        block->next = (void *)(next ^ (uintptr_t)1 << bit); // NOLINT(performance-no-int-to-ptr)
-        assert_false(block_link_is_intact(block));
-        block->next = (void *)next; // NOLINT(performance-no-int-to-ptr)
-        block->check ^= (uint64_t)1 << bit;
-        assert_false(block_link_is_intact(block));
-        block->check ^= (uint64_t)1 << bit;
+    for (size_t i = 0; i < COUNT_OF(LINKS); i++) {
+        LINKS[i].write(block, block_at(60));
+        for (uint32_t bit = 0; bit < 64; bit++) {
+            uintptr_t next = (uintptr_t)block->next;
+            block->next = (void *)(next ^ (uintptr_t)1 << bit); // NOLINT(performance-no-int-to-ptr)
+            assert_false(LINKS[i].is_intact(block));
+            block->next = (void *)next; // NOLINT(performance-no-int-to-ptr)
+            block->check ^= (uint64_t)1 << bit;
+            assert_false(LINKS[i].is_intact(block));
+            block->check ^= (uint64_t)1 << bit;
+        }
+        assert_true(LINKS[i].is_intact(block));
     }
-    assert_true(block_link_is_intact(block));
+}
+
+TEST(a_link_of_one_kind_is_none_of_another) {
+    void *block = block_at(50);
+    block_write_quick_link(block, block_at(60));
+    assert_false(block_remote_link_is_intact(block));
+    block_write_remote_link(block, block_at(60));
+    assert_false(block_quick_link_is_intact(block));
+    const struct link_secrets *const all[] = {&dam_general.remote_secrets, &dam_general.index_secrets,
+                                              &dam_general.tag_secrets};
+    for (size_t i = 0; i < COUNT_OF(all); i++) {
+        for (size_t j = 0; j < COUNT_OF(all); j++)
+            assert_int_equal(link_check(block, 5, all[i]) == link_check(block, 5, all[j]), i == j);
+    }
+}
+
+/* What was read in one place, moved to another together with a change of the link that undoes the move. */
+TEST(a_remote_link_moved_by_as_much_as_it_is_changed_is_none) {
+    for (size_t granule = 1; granule < 1000; granule++) {
+        struct block_link *block = block_at(50);
+        struct block_link *other = block_at(50 + granule);
+        block_write_remote_link(block, block_at(60));
+        *other = *block;
+        other->next = (char *)block->next - ((char *)other - (char *)block);
+        assert_false(block_remote_link_is_intact(other));
+    }
 }
 
 TEST(the_end_of_the_quick_lists_is_never_an_intact_link) {
-    assert_false(block_link_is_intact(&dam_quick_end));
+    assert_false(block_quick_link_is_intact(&dam_quick_end));
 }
 
 /* ---- Boundary tags ----------------------------------------------------------------------------------------------- */
@@ -293,6 +331,8 @@ int main(void) {
         cmocka_unit_test(canaries_differ_from_block_to_block_and_from_request_to_request),
         cmocka_unit_test(a_link_is_intact_where_it_was_written_and_nowhere_else),
         cmocka_unit_test(any_single_bit_flipped_in_a_link_or_its_check_is_seen),
+        cmocka_unit_test(a_link_of_one_kind_is_none_of_another),
+        cmocka_unit_test(a_remote_link_moved_by_as_much_as_it_is_changed_is_none),
         cmocka_unit_test(the_end_of_the_quick_lists_is_never_an_intact_link),
         cmocka_unit_test(a_boundary_tag_gives_back_every_size_a_free_block_can_have),
         cmocka_unit_test(what_is_no_boundary_tag_is_not_taken_for_one),

@@ -2,6 +2,7 @@
 /* first_class.c: heaps of the program's own: which pools they have, and that destroying one leaves nothing. */
 #include "unit/heap/figures.h"
 
+#include "direct/direct.h"
 #include "region/metadata.h"
 #include "support/pattern.h"
 #include "support/watchdog.h"
@@ -42,11 +43,11 @@ static bool belongs(const void *block) { /* H1 */
     const struct pool *pool = pool_of(block);
     switch (pool_layer(pool)) {
     case LAYER_SMALL:
-        return pool->small_owner == as_heap() && pool->belongs_to_first_class_heap;
+        return pool->small_owner == as_heap() && as_heap()->small.keeps_pools;
     case LAYER_GENERAL:
-        return pool->general_owner == as_heap() && pool->belongs_to_first_class_heap;
+        return pool->general_owner == as_heap() && as_heap()->general.keeps_pools;
     case LAYER_DIRECT:
-        return pool->direct_heap == as_heap();
+        return dam_direct_heap(pool) == as_heap();
     case LAYER_NONE:
         break;
     }

@@ -58,6 +58,10 @@ TEST(a_thread_whose_heap_is_gone_frees_what_it_had_and_leaves_nothing) {
     ASSERT_SAME_COUNTS(after, before);
 }
 
+static const struct heap *owner_of(const struct pool *pool) {
+    return pool_layer(pool) == LAYER_SMALL ? pool->small_owner : pool->general_owner;
+}
+
 static void allocate_late(struct last_will *will) {
     for (size_t i = 0; i < COUNT_OF(SIZES); i++) {
         will->late[i] = must_malloc(SIZES[i]);
@@ -71,7 +75,7 @@ TEST(what_it_allocates_comes_from_a_heap_that_stays_and_others_can_free_it) {
     run(&will);
     for (size_t i = 0; i < COUNT_OF(SIZES); i++) {
         struct pool *pool = pool_of(will.late[i]);
-        assert_true(pool_layer(pool) == LAYER_DIRECT || pool->belongs_to_first_class_heap);
+        assert_true(pool_layer(pool) == LAYER_DIRECT || owner_of(pool)->is_first_class);
         assert_true(pattern_holds(will.late[i], SIZES[i], pattern_key(11, i)));
     }
     size_t direct = pools_of(LAYER_DIRECT);

@@ -27,9 +27,9 @@ TEST(every_block_lies_in_a_pool_that_the_thread_owns_or_is_direct) { /* H1 */
         const struct pool *pool = pool_of(block);
         assert_int_equal(pool_layer(pool), dam_layer_of_request(size, GRANULE_BYTES));
         assert_true(pool_layer(pool) == LAYER_DIRECT || is_of_thread(pool));
-        assert_true(pool_layer(pool) == LAYER_DIRECT || !pool->belongs_to_first_class_heap);
         dam_free(block);
     }
+    assert_false(dam_thread_heap->small.keeps_pools || dam_thread_heap->general.keeps_pools);
 }
 
 TEST(aligned_blocks_up_to_256_bytes_are_small_and_aligned_by_their_class) {

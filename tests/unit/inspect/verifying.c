@@ -3,6 +3,7 @@
  * once it is mended. */
 #include "dam/dam.h"
 
+#include "direct/direct_pool.h"
 #include "general/block.h"
 #include "heap/heap.h"
 #include "inspect/verify.h"
@@ -88,10 +89,21 @@ TEST(a_break_in_a_general_pool_is_found) { /* G1 */
 
 TEST(a_break_in_a_direct_pool_is_found) { /* D2 */
     struct pool *pool = pool_of(direct);
-    size_t good = pool->requested_bytes;
-    pool->requested_bytes = pool->bytes + 1;
+    size_t good = direct_of(pool)->requested_bytes;
+    direct_of(pool)->requested_bytes = pool->bytes - DIRECT_CANARY_BYTES + 1;
     assert_says("direct pool", pool_start(pool));
-    pool->requested_bytes = good;
+    direct_of(pool)->requested_bytes = good;
+    assert_int_equal(dam_verify_all(), 0);
+}
+
+TEST(a_write_behind_a_direct_block_is_found) { /* D3 */
+    struct pool *pool = pool_of(direct);
+    char *canary = pool_start(pool) + direct_of(pool)->requested_bytes;
+    for (size_t i = 0; i < DIRECT_CANARY_BYTES; i++) {
+        canary[i] ^= 1;
+        assert_says("direct pool", pool_start(pool));
+        canary[i] ^= 1;
+    }
     assert_int_equal(dam_verify_all(), 0);
 }
 
@@ -147,6 +159,7 @@ int main(void) {
         WITH_BLOCKS(a_break_in_a_first_class_heaps_pool_is_found),
         WITH_BLOCKS(a_break_in_a_general_pool_is_found),
         WITH_BLOCKS(a_break_in_a_direct_pool_is_found),
+        WITH_BLOCKS(a_write_behind_a_direct_block_is_found),
         WITH_BLOCKS(a_slice_that_does_not_lead_to_its_pool_is_found),
         WITH_BLOCKS(a_pool_of_no_layer_is_found),
         WITH_BLOCKS(a_wrong_count_of_dirty_bytes_is_found),

@@ -56,7 +56,7 @@ TEST(fresh_blocks_of_a_pool_come_in_order_of_address_and_each_once) {
         }
         struct pool *pool = pool_of(last);
         assert_true(dam_small_is_full(pool));
-        assert_int_equal(pool->live, blocks_per_pool(class_index));
+        assert_int_equal(live_of(pool), blocks_per_pool(class_index));
         assert_true((uintptr_t)last + 2 * size > pool->start + SLICE_BYTES); /* no room is left at the end */
         const void *next = layer_alloc(&heap, size);
         assert_ptr_not_equal(pool_of(next), pool);
@@ -138,7 +138,7 @@ TEST(a_tag_of_one_pool_is_none_in_its_next_life) {
     uint64_t tag = small_tag(pool, block);
     uintptr_t start = pool->start;
     layer_end(&heap);
-    dam_small_heap_init(&heap);
+    dam_small_heap_init(&heap, name_of(&heap), false);
     pool = pool_of(layer_alloc(&heap, 64));
     assert_int_equal(pool->start, start); /* the same slice */
     assert_true(small_tag(pool, block) >> 16 != tag >> 16);

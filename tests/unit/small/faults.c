@@ -205,12 +205,14 @@ TEST(resizing_at_an_address_inside_a_block_is_reported) {
 /* ---- Writes to free blocks --------------------------------------------------------------------------------------- */
 
 #define STALE_WORD ((uint64_t)0x4141414141414141)
+#define DETAIL "the upper 48 bits of its first word should be as expected; the lower 16 lead to the next free block"
 
 static struct text write_after_free_report(const void *at, uint64_t found) {
     struct text text = report_of("write to a free block", "reuse", at);
     report_this_pool(&text);
     report_block(&text, at, "%u bytes, free", pool->block_bytes);
     report_words(&text, small_tag(pool, at), found);
+    report_hint(&text, DETAIL);
     report_hint(&text, HINT_WRITE_AFTER_FREE);
     return text;
 }
@@ -243,8 +245,7 @@ TEST(any_single_bit_of_the_tag_is_enough) {
     /* The word ends in the offset of the block that was first before, and that is the free list's head now. */
     for (uint32_t bit = 16; bit < 64; bit++) {
         struct flip flip = {block, (uint64_t)1 << bit};
-        struct text expected =
-            write_after_free_report(block, (small_tag(pool, block) ^ pool->free_head) ^ flip.bits);
+        struct text expected = write_after_free_report(block, (small_tag(pool, block) ^ pool->free_head) ^ flip.bits);
         expect_abort_saying(flip_after_free, &flip, &expected);
     }
 }
@@ -259,6 +260,146 @@ static void damage_the_stack_of_others(void *argument) {
 TEST(a_write_to_a_block_that_another_thread_freed_is_seen_when_it_is_taken_in) {
     struct text expected = write_after_free_report(block, STALE_WORD);
     expect_abort_saying(damage_the_stack_of_others, block, &expected);
+}
+
+/* The block in front, which is the likelier culprit if it is still in use. */
+TEST(a_live_block_in_front_of_the_one_written_to_is_named) {
+    assert_ptr_equal(other_block, block + pool->block_bytes);
+    struct text expected = report_of("write to a free block", "reuse", other_block);
+    report_this_pool(&expected);
+    report_block(&expected, other_block, "%u bytes, free", pool->block_bytes);
+    report_words(&expected, small_tag(pool, other_block), STALE_WORD);
+    report_neighbour(&expected, block, 0, "live");
+    report_hint(&expected, DETAIL);
+    report_hint(&expected, HINT_WRITE_AFTER_FREE);
+    expect_abort_saying(write_after_free, other_block, &expected);
+}
+
+static void write_after_free_of_both(void *argument) {
+    dam_free(block);
+    write_after_free(argument);
+}
+
+TEST(a_free_block_in_front_is_not_suspected) {
+    struct child_result result = child_run(write_after_free_of_both, other_block, CHILD_STDERR, PATIENCE_SECONDS);
+    assert_true(child_was_killed_by(&result, SIGABRT));
+    assert_non_null(strstr(result.output, "dam: fault: write to a free block: reuse of 0x"));
+    assert_null(strstr(result.output, "in front of it: "));
+}
+
+TEST(nothing_in_front_of_a_pools_first_block_is_suspected) {
+    char *first = pool_start(pool) + pool->block_bytes; /* the cornerstone is no block of anyone's */
+    assert_ptr_equal(block, first);
+    struct child_result result = child_run(write_after_free, first, CHILD_STDERR, PATIENCE_SECONDS);
+    assert_true(child_was_killed_by(&result, SIGABRT));
+    assert_null(strstr(result.output, "in front of it: "));
+}
+
+/* ---- Going on ---------------------------------------------------------------------------------------------------- */
+
+static void go_on(void) {
+    CHECK(dam_options_set("on_fault", "report") == 0);
+}
+
+/* A list that is given up: none of its blocks is ever given out again, and all the others are as good as before. */
+static void go_on_after_a_damaged_list(void *argument) {
+    go_on();
+    write_after_free(argument);
+    CHECK(dam_small_verify_pool(pool) == 0);
+    for (int i = 0; i < 3000; i++) {
+        char *fresh = dam_malloc(SIZE);
+        CHECK(fresh != NULL && fresh != argument && fresh != block + pool->block_bytes);
+        memset(fresh, 0x77, SIZE);
+    }
+    CHECK(dam_small_verify_pool(pool) == 0);
+}
+
+TEST(a_damaged_free_list_is_given_up_if_the_program_goes_on) {
+    struct text expected = write_after_free_report(block, STALE_WORD);
+    struct child_result result = child_run(go_on_after_a_damaged_list, block, CHILD_STDERR, PATIENCE_SECONDS);
+    assert_true(child_exited_with(&result, 0));
+    expect_report(&result, &expected);
+}
+
+/* Two blocks that others freed: the damage is on top, so neither is ever taken in. */
+static void go_on_after_a_damaged_stack(void *argument) {
+    go_on();
+    uint32_t live = pool->live;
+    damage_the_stack_of_others(argument);
+    CHECK(pool->live == live);
+    CHECK(dam_small_verify_pool(pool) == 0);
+    for (int i = 0; i < 3000; i++) {
+        const char *fresh = dam_malloc(SIZE);
+        CHECK(fresh != NULL && fresh != block && fresh != other_block);
+    }
+    CHECK(dam_small_verify_pool(pool) == 0);
+}
+
+TEST(a_damaged_stack_of_others_is_given_up_if_the_program_goes_on) {
+    struct text expected = write_after_free_report(block, STALE_WORD);
+    struct child_result result = child_run(go_on_after_a_damaged_stack, block, CHILD_STDERR, PATIENCE_SECONDS);
+    assert_true(child_exited_with(&result, 0));
+    expect_report(&result, &expected);
+}
+
+static void go_on_after_too_many_came_back(void *argument) {
+    go_on();
+    uint32_t live = pool->live;
+    push_same_block_from_two(argument);
+    CHECK(pool->live == live);
+    CHECK(dam_small_verify_pool(pool) == 0);
+}
+
+TEST(more_blocks_coming_back_than_ever_went_out_are_left_alone_if_the_program_goes_on) {
+    struct text expected = double_free_report("free");
+    struct child_result result = child_run(go_on_after_too_many_came_back, block, CHILD_STDERR, PATIENCE_SECONDS);
+    assert_true(child_exited_with(&result, 0));
+    expect_report(&result, &expected);
+}
+
+/* A stale write over the tag makes the block look live, and it is released once more: the pool counts one block less
+ * than there are, and looks empty while other_block is in use. */
+static void free_twice_over_a_write_and_trim(void *argument) {
+    dam_free(argument);
+    *(uint64_t *)opaque_pointer(argument) = STALE_WORD;
+    dam_free(argument);
+    dam_trim();
+}
+
+static struct text empty_pool_report(void) {
+    struct text text = report_of("double free", "retire", pool_start(pool));
+    report_this_pool(&text);
+    report_hint(&text, "a block of this pool was written to after its release, and released again");
+    report_hint(&text, HINT_DOUBLE_FREE);
+    return text;
+}
+
+TEST(a_pool_that_looks_empty_but_is_not_is_not_given_away) {
+    struct text expected = empty_pool_report();
+    expect_abort_saying(free_twice_over_a_write_and_trim, block, &expected);
+}
+
+static void go_on_with_a_pool_that_looks_empty(void *argument) {
+    go_on();
+    memset(other_block, 0x3F, SIZE);
+    free_twice_over_a_write_and_trim(argument);
+    CHECK(pool_of(other_block) == pool);
+    CHECK(dam_small_verify_pool(pool) == 0);
+    for (int i = 0; i < 3000; i++) {
+        char *fresh = dam_malloc(SIZE);
+        CHECK(fresh != NULL && fresh != argument && fresh != other_block);
+        memset(fresh, 0x77, SIZE);
+    }
+    CHECK(all_bytes_are(other_block, SIZE, 0x3F));
+    dam_free(other_block);
+    CHECK(dam_small_verify_pool(pool) == 0);
+}
+
+TEST(a_pool_that_looks_empty_but_is_not_keeps_what_lives_in_it_if_the_program_goes_on) {
+    struct text expected = empty_pool_report();
+    struct child_result result = child_run(go_on_with_a_pool_that_looks_empty, block, CHILD_STDERR, PATIENCE_SECONDS);
+    assert_true(child_exited_with(&result, 0));
+    expect_report(&result, &expected);
 }
 
 int main(void) {
@@ -277,6 +418,14 @@ int main(void) {
         WITH_BLOCKS(a_write_to_the_first_word_of_a_freed_block_is_seen_before_it_is_given_out_again),
         WITH_BLOCKS(any_single_bit_of_the_tag_is_enough),
         WITH_BLOCKS(a_write_to_a_block_that_another_thread_freed_is_seen_when_it_is_taken_in),
+        WITH_BLOCKS(a_live_block_in_front_of_the_one_written_to_is_named),
+        WITH_BLOCKS(a_free_block_in_front_is_not_suspected),
+        WITH_BLOCKS(nothing_in_front_of_a_pools_first_block_is_suspected),
+        WITH_BLOCKS(a_damaged_free_list_is_given_up_if_the_program_goes_on),
+        WITH_BLOCKS(a_damaged_stack_of_others_is_given_up_if_the_program_goes_on),
+        WITH_BLOCKS(a_pool_that_looks_empty_but_is_not_is_not_given_away),
+        WITH_BLOCKS(a_pool_that_looks_empty_but_is_not_keeps_what_lives_in_it_if_the_program_goes_on),
+        WITH_BLOCKS(more_blocks_coming_back_than_ever_went_out_are_left_alone_if_the_program_goes_on),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -11,7 +11,7 @@ static void *blocks[BLOCKS_MAX];
 
 static int start(void **state) {
     (void)state;
-    dam_small_heap_init(&other);
+    dam_small_heap_init(&other, name_of(&other), false);
     return layer_start(&heap);
 }
 
@@ -50,7 +50,7 @@ TEST(the_current_pool_stays_when_it_empties) {
     struct pool *pool = pool_of(block);
     layer_free(&heap, block);
     assert_int_equal(pool_count(), 1);
-    assert_int_equal(pool->live, 0);
+    assert_int_equal(live_of(pool), 0);
     assert_ptr_equal(layer_alloc(&heap, 64), block);
 }
 
@@ -62,7 +62,7 @@ TEST(a_pool_that_is_not_current_retires_when_it_empties) {
     struct pool *first = pool_of(blocks[0]);
     assert_null(first->small_owner);
     assert_true(free_as_stranger(blocks[0])); /* the full one comes back to whoever frees into it */
-    dam_small_adopt(&heap, name_of(&heap), first);
+    dam_small_adopt(&heap, first);
     assert_true(is_listed(&heap, first));
     for (size_t i = 1; i < per_pool - 1; i++)
         layer_free(&heap, blocks[i]);
@@ -78,12 +78,12 @@ TEST(the_slice_of_a_retired_pool_serves_another_class) {
         for (uint32_t to = 0; to < dam_small_classes.count; to++) {
             uintptr_t slice = pool_of(layer_alloc(&heap, size_of_class(from)))->start;
             layer_end(&heap);
-            dam_small_heap_init(&heap);
+            dam_small_heap_init(&heap, name_of(&heap), false);
             const struct pool *pool = pool_of(layer_alloc(&heap, size_of_class(to)));
             assert_int_equal(pool->start, slice);
             assert_int_equal(pool->block_bytes, size_of_class(to));
             layer_end(&heap);
-            dam_small_heap_init(&heap);
+            dam_small_heap_init(&heap, name_of(&heap), false);
         }
     }
 }
@@ -96,7 +96,7 @@ TEST(retiring_what_is_empty_leaves_pools_with_live_blocks_alone) {
     dam_small_retire_empty(&heap);
     assert_int_equal(pool_count(), 1);
     assert_ptr_equal(current_of(&heap, 1), &dam_small_no_pool);
-    assert_int_equal(pool_of(lone)->live, 1);
+    assert_int_equal(live_of(pool_of(lone)), 1);
     layer_free(&heap, lone);
     dam_small_retire_empty(&heap);
     assert_int_equal(pool_count(), 0);
@@ -131,10 +131,10 @@ TEST(a_full_pool_that_was_let_go_belongs_to_whoever_frees_into_it) {
     layer_alloc(&heap, size_of_class(class_index));
     struct pool *pool = pool_of(blocks[0]);
     assert_true(free_as_stranger(blocks[7]));
-    dam_small_adopt(&other, name_of(&other), pool);
+    dam_small_adopt(&other, pool);
     assert_ptr_equal(pool->small_owner, name_of(&other));
     assert_ptr_equal(layer_alloc(&other, size_of_class(class_index)), blocks[7]);
-    assert_int_equal(pool->live, total);
+    assert_int_equal(live_of(pool), total);
 }
 
 TEST(blocks_that_arrive_on_a_full_pool_before_it_is_let_go_keep_it_with_its_owner) {
@@ -149,10 +149,10 @@ TEST(blocks_that_arrive_on_a_full_pool_before_it_is_let_go_keep_it_with_its_owne
     assert_ptr_equal(pool->small_owner, name_of(&heap));
 }
 
-TEST(a_full_pool_of_a_first_class_heap_is_kept) { /* S5 */
+TEST(a_full_pool_of_a_heap_that_keeps_its_pools_is_kept) { /* S5 */
     uint32_t class_index = last_class();
     struct pool *pool = layer_add_pool(&heap, class_index);
-    pool->belongs_to_first_class_heap = true;
+    heap.keeps_pools = true;
     fill_pools(&heap, class_index, 1);
     assert_ptr_equal(pool_of(blocks[0]), pool);
     layer_alloc(&heap, size_of_class(class_index));
@@ -171,7 +171,7 @@ TEST(what_others_have_freed_comes_in_before_anything_is_carved) {
     assert_false(free_as_stranger(first));
     assert_false(free_as_stranger(second));
     assert_int_equal(dam_pool_remote_count(pool), 2);
-    assert_int_equal(pool->live, 2); /* still live to the owner */
+    assert_int_equal(live_of(pool), 2); /* still live to the owner */
     while (pool->free_head != SMALL_LIST_END)
         layer_alloc(&heap, 256);
     uint64_t carved = pool->carved;
@@ -192,9 +192,9 @@ TEST(a_taken_stack_goes_in_front_of_the_free_list) {
     layer_free(&heap, own[0]);
     for (size_t i = 1; i < 4; i++)
         assert_false(free_as_stranger(own[i]));
-    uint32_t live = pool->live;
+    uint32_t live = live_of(pool);
     dam_small_take_remote(pool);
-    assert_int_equal(pool->live, live - 3);
+    assert_int_equal(live_of(pool), live - 3);
     assert_int_equal(dam_small_verify_pool(pool), 0);
     for (size_t i = 3; i > 0; i--)
         assert_ptr_equal(layer_alloc(&heap, 32), own[i]);
@@ -206,7 +206,7 @@ TEST(taking_an_empty_stack_changes_nothing) {
     uint32_t head = pool->free_head;
     dam_small_take_remote(pool);
     assert_int_equal(pool->free_head, head);
-    assert_int_equal(pool->live, 1);
+    assert_int_equal(live_of(pool), 1);
 }
 
 /* ---- Which pool comes next --------------------------------------------------------------------------------------- */
@@ -218,7 +218,7 @@ TEST(another_pool_with_free_blocks_is_used_before_the_current_one_is_carved) {
     void *fresh = layer_alloc(&heap, 256);
     struct pool *current = pool_of(fresh);
     assert_true(free_as_stranger(blocks[3]));
-    dam_small_adopt(&heap, name_of(&heap), old);
+    dam_small_adopt(&heap, old);
     while (current->free_head != SMALL_LIST_END)
         layer_alloc(&heap, 256);
     assert_ptr_equal(layer_alloc(&heap, 256), blocks[3]);
@@ -238,8 +238,8 @@ TEST(an_empty_pool_on_the_list_is_retired_while_others_are_partly_used) {
     for (size_t i = 0; i < per_pool - 1; i++)
         (void)free_as_stranger(blocks[i]);
     (void)free_as_stranger(blocks[per_pool]);
-    dam_small_adopt(&heap, name_of(&heap), second);
-    dam_small_adopt(&heap, name_of(&heap), first);
+    dam_small_adopt(&heap, second);
+    dam_small_adopt(&heap, first);
     assert_false(free_as_stranger(blocks[per_pool - 1])); /* the first is empty, but its owner has yet to notice */
     assert_int_equal(pool_count(), 3);
     dam_small_take_remote(first);
@@ -256,7 +256,7 @@ TEST(a_pool_adopted_empty_is_retired_at_once) {
     assert_true(free_as_stranger(blocks[0]));
     for (size_t i = 1; i < total; i++)
         assert_false(free_as_stranger(blocks[i]));
-    dam_small_adopt(&other, name_of(&other), pool);
+    dam_small_adopt(&other, pool);
     assert_int_equal(pool_count(), 0);
     assert_null(dam_small_any_pool(&other));
 }
@@ -269,7 +269,7 @@ TEST(a_disowned_pool_is_on_no_list_and_bears_no_name) {
     assert_null(pool->small_owner);
     assert_ptr_equal(current_of(&heap, pool->class_index), &dam_small_no_pool);
     assert_null(dam_small_any_pool(&heap));
-    dam_small_adopt(&heap, name_of(&heap), pool);
+    dam_small_adopt(&heap, pool);
     assert_ptr_equal(dam_small_any_pool(&heap), pool);
     assert_true(is_listed(&heap, pool));
     dam_small_disown(&heap, pool);
@@ -300,7 +300,7 @@ int main(void) {
         WITH_HEAP(a_full_pool_is_let_go_when_another_takes_its_place),
         WITH_HEAP(a_full_pool_that_was_let_go_belongs_to_whoever_frees_into_it),
         WITH_HEAP(blocks_that_arrive_on_a_full_pool_before_it_is_let_go_keep_it_with_its_owner),
-        WITH_HEAP(a_full_pool_of_a_first_class_heap_is_kept),
+        WITH_HEAP(a_full_pool_of_a_heap_that_keeps_its_pools_is_kept),
         WITH_HEAP(what_others_have_freed_comes_in_before_anything_is_carved),
         WITH_HEAP(a_taken_stack_goes_in_front_of_the_free_list),
         WITH_HEAP(taking_an_empty_stack_changes_nothing),

@@ -22,7 +22,7 @@ static inline struct pool *layer_add_pool(struct small_heap *heap, uint32_t clas
     struct pool *pool = dam_small_create_pool(class_index);
     assert_non_null(pool);
     dam_pool_own_new(pool);
-    dam_small_enlist_new(heap, name_of(heap), pool);
+    dam_small_enlist_new(heap, pool);
     return pool;
 }
 
@@ -32,7 +32,7 @@ static inline void *layer_alloc(struct small_heap *heap, size_t size) {
     while (block == NULL) {
         uint32_t class_index = small_class_index(size);
         dam_small_check_free_list(heap, class_index);
-        if (!dam_small_refill(heap, name_of(heap), class_index))
+        if (!dam_small_refill(heap, class_index))
             layer_add_pool(heap, class_index);
         block = small_alloc_fast(heap, size);
     }
@@ -66,6 +66,11 @@ static inline struct pool *current_of(const struct small_heap *heap, uint32_t cl
     return heap->current[dam_small_classes.of[class_index].granule_first];
 }
 
+/* Without the one that a current pool counts too many. */
+static inline uint32_t live_of(const struct pool *pool) {
+    return pool->live - pool->is_current;
+}
+
 static inline bool is_listed(const struct small_heap *heap, const struct pool *pool) {
     const struct list *head = &heap->usable[pool->class_index];
     for (const struct list *link = head->next; link != head; link = link->next) {
@@ -82,14 +87,15 @@ static inline void assert_sound(const struct small_heap *heap) {
         if (current != &dam_small_no_pool) {
             assert_int_equal(current->class_index, i);
             assert_false(is_listed(heap, current)); /* S4 */
+            assert_true(current->is_current);
             assert_int_equal(dam_small_verify_pool(current), 0);
         }
         for (struct list *link = heap->usable[i].next; link != &heap->usable[i]; link = link->next) {
             struct pool *pool = container_of(link, struct pool, link);
             assert_int_equal(pool->class_index, i);
+            assert_false(pool->is_current);
             assert_int_equal(dam_small_verify_pool(pool), 0);
-            assert_true(pool->belongs_to_first_class_heap || !dam_small_is_full(pool) ||
-                        dam_pool_remote_count(pool) > 0); /* S5 */
+            assert_true(heap->keeps_pools || !dam_small_is_full(pool) || dam_pool_remote_count(pool) > 0); /* S5 */
         }
     }
 }
@@ -101,7 +107,7 @@ static inline int layer_start(struct small_heap *heap) {
     dam_central_enter();
     dam_region_purge_all();
     dam_central_leave();
-    dam_small_heap_init(heap);
+    dam_small_heap_init(heap, name_of(heap), false);
     assert_int_equal(pool_count(), 0);
     return 0;
 }

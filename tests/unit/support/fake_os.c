@@ -11,6 +11,7 @@ bool __real_dam_os_purge(void *start, size_t bytes);
 bool __real_dam_os_grow_in_place(void *start, size_t old_bytes, size_t new_bytes);
 void *__real_dam_os_reserve(size_t bytes, size_t alignment);
 bool __real_dam_os_move_onto(void *place, void *start, size_t old_bytes, size_t new_bytes);
+bool __real_dam_os_protect(void *start, size_t bytes, bool accessible);
 uint64_t __real_dam_os_now_ms(void);
 void *__real_dam_metadata_take(struct metadata_kind *kind);
 
@@ -20,6 +21,7 @@ bool __wrap_dam_os_purge(void *start, size_t bytes);
 bool __wrap_dam_os_grow_in_place(void *start, size_t old_bytes, size_t new_bytes);
 void *__wrap_dam_os_reserve(size_t bytes, size_t alignment);
 bool __wrap_dam_os_move_onto(void *place, void *start, size_t old_bytes, size_t new_bytes);
+bool __wrap_dam_os_protect(void *start, size_t bytes, bool accessible);
 uint64_t __wrap_dam_os_now_ms(void);
 void *__wrap_dam_metadata_take(struct metadata_kind *kind);
 
@@ -72,6 +74,10 @@ bool __wrap_dam_os_move_onto(void *place, void *start, size_t old_bytes, size_t 
         return __real_dam_os_move_onto(place, start, old_bytes, new_bytes);
     (void)__real_dam_os_unmap(place, new_bytes); /* the reservation is used up either way */
     return false;
+}
+
+bool __wrap_dam_os_protect(void *start, size_t bytes, bool accessible) {
+    return !fake_os.refuses_protect && __real_dam_os_protect(start, bytes, accessible);
 }
 
 uint64_t __wrap_dam_os_now_ms(void) {

@@ -25,6 +25,7 @@ struct fake_os {
     bool refuses_grow;
     bool refuses_reserve;
     bool refuses_move;
+    bool refuses_protect;
     bool refuses_metadata;      /* dam_metadata_take */
 
     /* what time it is; 0: the real one */
