@@ -8,4 +8,5 @@ if ! command -v valgrind >/dev/null; then
     exit 77
 fi
 exec "${DAM_SOURCE_DIR:?}/bench/instructions.sh" --dam "${DAM_PRELOAD:?}" --only-dam \
-    --patterns "one:32 set:240 set:1000" --limit one:32=68 --limit set:240=75 --limit set:1000=85
+    --patterns "one:32 alone:32 set:240 set:1000" \
+    --limit one:32=68 --limit alone:32=68 --limit set:240=75 --limit set:1000=85
