@@ -213,9 +213,9 @@ static void *last_of(const struct pool *pool, void *block, uint32_t count) {
  * what it should be is left alone: its blocks count as live for ever (S3 holds). */
 void dam_small_take_remote(struct pool *pool) {
     struct remote_stack stack = dam_pool_take_remote(pool);
-    if (stack.count == 0)
+    if (stack.head == NULL)
         return;
-    DAM_ASSERT(stack.head != NULL);
+    DAM_ASSERT(stack.count > 0);
     if (UNLIKELY(stack.count > live_count(pool))) { /* freed more than was ever given out */
         report_double_free(pool, stack.head, "free");
         return;

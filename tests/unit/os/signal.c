@@ -328,7 +328,7 @@ static void send_to_nobody(void *unused) {
     (void)unused;
     dam_os_watch_bad_accesses(decline);
     CHECK(kill(getpid(), SIGSEGV) == 0);
-    CHECK(!"to be reached");
+    CHECK(false); /* not to be reached */
 }
 
 TEST(a_signal_that_was_sent_ends_a_process_without_a_handler) {
